@@ -1,0 +1,107 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Settings of every Swift target: Swift 6 language mode, explicit existentials, imports internal unless said otherwise.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .unsafeFlags(["-warnings-as-errors"]),
+]
+
+func mesh(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+
+let package = Package(
+    name: "myelin",
+    products: [
+        .executable(name: "myelind", targets: ["myelind"]),
+        .executable(name: "myelinctl", targets: ["myelinctl"]),
+        .executable(name: "myelin-lab", targets: ["myelin-lab"]),
+        .executable(name: "myelin-load", targets: ["myelin-load"]),
+        .executable(name: "myelin-bench", targets: ["myelin-bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    ],
+    targets: [
+        // C: what the kernel programs and Swift share, and shims of what Swift cannot import.
+        .target(name: "CMyelinABI", path: "bpf/abi"),
+        .target(name: "CLinux"),
+        .target(name: "COpenSSL", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .target(name: "CBPF", linkerSettings: [.linkedLibrary("bpf"), .linkedLibrary("elf"), .linkedLibrary("z")]),
+        .target(name: "CNGHTTP2", linkerSettings: [.linkedLibrary("nghttp2")]),
+
+        // Imports point downwards only; Tests/RepositoryTests enforces the order of this list.
+        mesh("MeshTypes"),
+        mesh("MeshSystem", ["MeshTypes", "CLinux"]),
+        mesh("MeshBPF", ["MeshTypes", "MeshSystem", "CBPF", "CMyelinABI"]),
+        mesh("MeshTLS", ["MeshTypes", "COpenSSL"]),
+        mesh("MeshRuntime", ["MeshTypes", "MeshSystem"]),
+        mesh("MeshProtocols", ["MeshTypes", "CNGHTTP2"]),
+        mesh("MeshPolicy", ["MeshTypes"]),
+        mesh("MeshSnapshot", ["MeshTypes", "MeshPolicy", "MeshTLS"]),
+        mesh("MeshTelemetry", ["MeshTypes"]),
+        mesh("MeshDataPlane", [
+            "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshSnapshot", "MeshTelemetry",
+        ]),
+        mesh("MeshIdentity", ["MeshTypes", "MeshTLS", x509, asn1, crypto]),
+        mesh("MeshConfig", ["MeshTypes", "MeshPolicy", yams]),
+        mesh("MeshRegistry", ["MeshTypes", "MeshConfig"]),
+        mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient]),
+        mesh("MeshControl", [
+            "MeshTypes", "MeshSystem", "MeshBPF", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshConfig",
+            "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
+        ]),
+        mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
+
+        program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),
+        program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshConfig", "MeshSystem", arguments]),
+        program("myelin-lab", ["MeshLab", arguments]),
+        program("myelin-load", ["MeshTypes", "MeshSystem", arguments]),
+        program("myelin-bench", ["MeshLab", arguments]),
+
+        tests("RepositoryTests"),
+        tests("MeshTypesTests", ["MeshTypes"]),
+        tests("MeshSystemTests", ["MeshSystem"]),
+        tests("MeshBPFTests", ["MeshBPF", "MeshLab"]),
+        tests("MeshTLSTests", ["MeshTLS", "MeshIdentity"]),
+        tests("MeshRuntimeTests", ["MeshRuntime"]),
+        tests("MeshProtocolsTests", ["MeshProtocols"]),
+        tests("MeshPolicyTests", ["MeshPolicy"]),
+        tests("MeshSnapshotTests", ["MeshSnapshot"]),
+        tests("MeshTelemetryTests", ["MeshTelemetry"]),
+        tests("MeshDataPlaneTests", ["MeshDataPlane", "MeshIdentity"]),
+        tests("MeshIdentityTests", ["MeshIdentity"]),
+        tests("MeshConfigTests", ["MeshConfig"]),
+        tests("MeshRegistryTests", ["MeshRegistry"]),
+        tests("MeshAdminTests", ["MeshAdmin"]),
+        tests("MeshControlTests", ["MeshControl"]),
+        tests("NodeTests", ["MeshLab", "MeshAdmin"]),
+    ]
+)

@@ -1,0 +1,5 @@
+#ifndef CBPF_H
+#define CBPF_H
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#endif

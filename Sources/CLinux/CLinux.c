@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(CLINUX_CLONE_NEWNET == CLONE_NEWNET, "CLONE_NEWNET");
+
+int clinux_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
+
+int clinux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
+
+int clinux_setns(int fd, int kind) { return setns(fd, kind); }
+
+int clinux_unshare(int flags) { return unshare(flags); }
+
+int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
+{
+	return accept4(fd, address, length, flags);
+}
+
+int clinux_unacknowledged(int fd)
+{
+	int count = 0;
+	return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
+}
+
+int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+long clinux_gettid(void) { return syscall(SYS_gettid); }

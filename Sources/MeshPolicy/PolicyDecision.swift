@@ -1,0 +1,31 @@
+package import MeshTypes
+
+/// Where a rule stands: file, line and column (from 1).
+package struct RuleLocation: Hashable, Sendable, CustomStringConvertible {
+    package let file: String
+    package let line: Int
+    package let column: Int
+
+    package init(file: String, line: Int, column: Int) {
+        self.file = file
+        self.line = line
+        self.column = column
+    }
+
+    package var description: String { "\(file):\(line):\(column)" }
+}
+
+/// May a source call a destination, and which rule says so.
+package struct PolicyDecision: Hashable, Sendable {
+    /// `.none` when permitted; `.notAllowed` (default deny) or `.denied` (a deny rule) otherwise.
+    package let reason: DenialReason
+    /// The rule that decided; nil when no rule matched.
+    package let rule: RuleLocation?
+
+    package init(reason: DenialReason, rule: RuleLocation?) {
+        self.reason = reason
+        self.rule = rule
+    }
+
+    package var permitted: Bool { reason == .none }
+}

@@ -1,0 +1,59 @@
+package import MeshPolicy
+package import MeshTLS
+package import MeshTypes
+
+/// A service as workers see it.
+package struct SnapshotService: Sendable {
+    package let id: ServiceID
+    package let identity: ServiceIdentity
+    package let port: UInt16
+    /// The stable addresses that DNS answers with: at most one IPv4 and one IPv6.
+    package let virtualAddresses: [IPAddress]
+    /// All endpoints, the nearest first (stable order within one distance).
+    package let endpoints: [Endpoint]
+    /// `endpoints[..<nearestCount]` share the smallest distance to this node.
+    package let nearestCount: Int
+
+    package init(
+        id: ServiceID, identity: ServiceIdentity, port: UInt16, virtualAddresses: [IPAddress], endpoints: [Endpoint],
+        from node: Node
+    ) {
+        self.id = id
+        self.identity = identity
+        self.port = port
+        self.virtualAddresses = virtualAddresses
+        let sorted = endpoints.sorted { left, right in
+            let near = (node.locality.distance(to: left.locality), node.locality.distance(to: right.locality))
+            return near.0 == near.1 ? left.address.description < right.address.description : near.0 < near.1
+        }
+        self.endpoints = sorted
+        guard let first = sorted.first else {
+            nearestCount = 0
+            return
+        }
+        let nearest = node.locality.distance(to: first.locality)
+        nearestCount = sorted.prefix { node.locality.distance(to: $0.locality) == nearest }.count
+    }
+}
+
+/// What a snapshot is built from.
+package struct SnapshotParts {
+    package var generation: UInt64
+    package var node: Node
+    package var trustDomain: String
+    package var clusterDomain: String
+    package var services: [SnapshotService] = []
+    package var policy: PolicySet
+    package var credentials: [ServiceID: TLSCredential] = [:]
+    package var deliveries: [SocketAddress: Snapshot.Delivery] = [:]
+    /// Loopback addresses of services in the node's namespace.
+    package var loopbackDestinations: [SocketAddress: Snapshot.Destination] = [:]
+
+    package init(generation: UInt64, node: Node, trustDomain: String, clusterDomain: String, policy: PolicySet) {
+        self.generation = generation
+        self.node = node
+        self.trustDomain = trustDomain
+        self.clusterDomain = clusterDomain
+        self.policy = policy
+    }
+}

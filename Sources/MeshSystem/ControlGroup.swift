@@ -1,0 +1,41 @@
+internal import CLinux
+internal import Glibc
+
+/// cgroup v2: where it is mounted, and the ids that the kernel programs see.
+package enum ControlGroup {
+    /// The mount point of cgroup v2, from /proc/self/mounts: `/sys/fs/cgroup` or, in hybrid set-ups, `…/unified`; nil if there is none.
+    package static func mountPoint() -> String? {
+        guard let mounts = try? readText("/proc/self/mounts") else { return nil }
+        for line in mounts.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            if fields.count > 2, fields[2] == "cgroup2" { return String(fields[1]) }
+        }
+        return nil
+    }
+
+    /// The id that `bpf_get_current_cgroup_id` reports: the directory's inode number.
+    package static func id(ofDirectory path: String) throws(SystemError) -> UInt64 {
+        var status = stat()
+        try checked("stat", on: path) { stat(path, &status) }
+        return UInt64(status.st_ino)
+    }
+
+    /// The processes in it (not in its children).
+    package static func processes(inDirectory path: String) throws(SystemError) -> [Int32] {
+        try readText(path + "/cgroup.procs").split(separator: "\n").compactMap { Int32($0) }
+    }
+}
+
+/// A whole small file of /proc, /sys or cgroup as text.
+package func readText(_ path: String) throws(SystemError) -> String {
+    let file = try FileDescriptor.open(path)
+    let raw = file.raw
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16384)
+    while true {
+        let count = try checked("read", on: path) { read(raw, &chunk, chunk.count) }
+        if count == 0 { break }
+        bytes.append(contentsOf: chunk[..<Int(count)])
+    }
+    return String(decoding: bytes, as: UTF8.self)
+}

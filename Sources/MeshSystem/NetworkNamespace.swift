@@ -1,0 +1,51 @@
+internal import CLinux
+internal import Glibc
+
+/// A network namespace, held by a descriptor.
+package struct NetworkNamespace: ~Copyable, Sendable {
+    package let descriptor: FileDescriptor
+
+    /// - Parameter path: e.g. `/run/netns/wallet` or `/proc/1234/ns/net`.
+    package init(path: String) throws(SystemError) {
+        descriptor = try FileDescriptor.open(path)
+    }
+
+    /// The calling thread's own.
+    package static func current() throws(SystemError) -> NetworkNamespace {
+        try NetworkNamespace(path: "/proc/thread-self/ns/net")
+    }
+
+    /// Device and inode: equal for two descriptors of the same namespace.
+    package borrowing func identity() throws(SystemError) -> Identity {
+        var status = stat()
+        let raw = descriptor.raw
+        try checked("fstat") { fstat(raw, &status) }
+        return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+
+    package struct Identity: Hashable, Sendable {
+        package let device: UInt64
+        package let inode: UInt64
+    }
+
+    /// Runs `body` on this thread inside the namespace, and comes back. The thread must have CAP_SYS_ADMIN.
+    package borrowing func enter<Result: ~Copyable>(
+        _ body: () throws(SystemError) -> Result
+    ) throws(SystemError) -> Result {
+        let home = try NetworkNamespace.current()
+        let raw = descriptor.raw
+        try checked("setns") { clinux_setns(raw, CLINUX_CLONE_NEWNET) }
+        let outcome: Swift.Result<Void, SystemError>
+        var value: Result?
+        do throws(SystemError) {
+            value = try body()
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        // A thread left in the wrong namespace would leak traffic: there is no way to go on.
+        guard clinux_setns(home.descriptor.raw, CLINUX_CLONE_NEWNET) == 0 else { fatalError("setns back: errno \(errno)") }
+        try outcome.get()
+        return value.take()!
+    }
+}

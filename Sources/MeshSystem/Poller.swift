@@ -1,0 +1,49 @@
+package import CLinux
+internal import Glibc
+
+/// An epoll set. `token` comes back with each event; edge- or level-triggered as the caller asks.
+package struct Poller: ~Copyable, Sendable {
+    private let descriptor: FileDescriptor
+
+    package struct Interest: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+        package static let readable = Interest(rawValue: 0x001)  // EPOLLIN
+        package static let writable = Interest(rawValue: 0x004)  // EPOLLOUT
+        package static let error = Interest(rawValue: 0x008)  // EPOLLERR
+        package static let hangUp = Interest(rawValue: 0x010)  // EPOLLHUP
+        package static let peerHalfClosed = Interest(rawValue: 0x2000)  // EPOLLRDHUP
+        package static let exclusive = Interest(rawValue: 1 << 28)  // EPOLLEXCLUSIVE
+        package static let edgeTriggered = Interest(rawValue: 1 << 31)  // EPOLLET
+    }
+
+    package init() throws(SystemError) {
+        descriptor = FileDescriptor(owning: try checked("epoll_create1") { epoll_create1(SOCK_CLOEXEC_FLAG) })
+    }
+
+    package borrowing func add(_ file: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
+        try control(EPOLL_CTL_ADD, file, interest, token)
+    }
+
+    package borrowing func modify(_ file: Int32, _ interest: Interest, token: UInt64) throws(SystemError) {
+        try control(EPOLL_CTL_MOD, file, interest, token)
+    }
+
+    package borrowing func remove(_ file: Int32) throws(SystemError) {
+        try control(EPOLL_CTL_DEL, file, [], 0)
+    }
+
+    private borrowing func control(
+        _ operation: Int32, _ file: Int32, _ interest: Interest, _ token: UInt64
+    ) throws(SystemError) {
+        var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: token))
+        let raw = descriptor.raw
+        try checked("epoll_ctl") { epoll_ctl(raw, operation, file, &event) }
+    }
+
+    /// Waits at most `timeout` milliseconds (-1: for ever); returns how many of `events` were filled.
+    package borrowing func wait(_ events: UnsafeMutableBufferPointer<epoll_event>, timeout: Int32) -> Int {
+        let count = epoll_wait(descriptor.raw, events.baseAddress, Int32(events.count), timeout)
+        return count < 0 ? 0 : Int(count)
+    }
+}

@@ -1,0 +1,44 @@
+internal import CLinux
+internal import Glibc
+package import MeshTypes
+
+/// Calls on TCP sockets, all non-blocking and close-on-exec. Hot paths use the raw descriptor and errno; set-up throws.
+package enum TCPSocket {
+    /// A listening socket. - Parameter reusePort: several workers listen on one address (SO_REUSEPORT).
+    package static func listen(
+        on address: SocketAddress, backlog: Int32 = 4096, reusePort: Bool = false
+    ) throws(SystemError) -> FileDescriptor {
+        let family = address.ip.isV4 ? AF_INET : AF_INET6
+        let socket = FileDescriptor(
+            owning: try checked("socket") {
+                Glibc.socket(family, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_FLAG | SOCK_CLOEXEC_FLAG, 0)
+            })
+        let raw = socket.raw
+        try setOption(raw, SOL_SOCKET, SO_REUSEADDR, 1)
+        if reusePort { try setOption(raw, SOL_SOCKET, SO_REUSEPORT, 1) }
+        if family == AF_INET6 { try setOption(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+        try checked("bind", on: address.description) { KernelAddress(address).withPointer { bind(raw, $0, $1) } }
+        try checked("listen", on: address.description) { Glibc.listen(raw, backlog) }
+        return socket
+    }
+
+    package static func setOption(_ socket: Int32, _ level: Int32, _ name: Int32, _ value: Int32) throws(SystemError) {
+        var value = value
+        try checked("setsockopt") { setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<Int32>.size)) }
+    }
+
+    /// The address that the socket is bound to; nil when the call fails.
+    package static func localAddress(_ socket: Int32) -> SocketAddress? {
+        var address = KernelAddress()
+        return address.withMutablePointer { getsockname(socket, $0, $1) } == 0 ? address.address : nil
+    }
+
+    /// The other end; nil when the socket is not connected.
+    package static func peerAddress(_ socket: Int32) -> SocketAddress? {
+        var address = KernelAddress()
+        return address.withMutablePointer { getpeername(socket, $0, $1) } == 0 ? address.address : nil
+    }
+}
+
+package let SOCK_NONBLOCK_FLAG = Int32(SOCK_NONBLOCK.rawValue)
+package let SOCK_CLOEXEC_FLAG = Int32(SOCK_CLOEXEC.rawValue)

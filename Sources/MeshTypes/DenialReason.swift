@@ -1,0 +1,75 @@
+/// Why traffic was refused. Codes are stable: they stand in answers, logs, metrics and documentation.
+///
+/// Values up to 63 are given by the kernel programs (`enum myelin_reason`), from 64 on by the daemon.
+package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, CustomStringConvertible {
+    case none = 0
+    case notAllowed = 1
+    case denied = 2
+    case egress = 3
+    case unknownWorkload = 4
+    case udp = 5
+    case rawSocket = 6
+    case mptcp = 7
+    case socketKind = 8
+    case plaintext = 9
+    case ownPort = 10
+    case noEndpoint = 11
+    case tableFull = 12
+    case notRunning = 13
+    case leak = 14
+
+    case noCertificate = 64
+    case peerUnverified = 65
+    case peerIdentity = 66
+    case malformedRequest = 67
+    case notAnEndpoint = 68
+    case endpointRefused = 69
+    case endpointTimeout = 70
+    case tunnelFailed = 71
+    case overloaded = 72
+    case noRecord = 73
+    case protocolViolation = 74
+    case draining = 75
+    case reset = 76
+
+    /// The stable code, as in `x-myelin-reason`.
+    package var code: String {
+        switch self {
+        case .none: "none"
+        case .notAllowed: "not_allowed"
+        case .denied: "denied"
+        case .egress: "egress_denied"
+        case .unknownWorkload: "unknown_workload"
+        case .udp: "udp_refused"
+        case .rawSocket: "raw_socket_refused"
+        case .mptcp: "mptcp_refused"
+        case .socketKind: "socket_kind_refused"
+        case .plaintext: "plaintext_refused"
+        case .ownPort: "own_port_refused"
+        case .noEndpoint: "no_endpoint"
+        case .tableFull: "table_full"
+        case .notRunning: "daemon_not_running"
+        case .leak: "leak_stopped"
+        case .noCertificate: "no_certificate"
+        case .peerUnverified: "peer_unverified"
+        case .peerIdentity: "peer_identity"
+        case .malformedRequest: "malformed_request"
+        case .notAnEndpoint: "not_an_endpoint"
+        case .endpointRefused: "endpoint_refused"
+        case .endpointTimeout: "endpoint_timeout"
+        case .tunnelFailed: "tunnel_failed"
+        case .overloaded: "overloaded"
+        case .noRecord: "no_capture_record"
+        case .protocolViolation: "protocol_violation"
+        case .draining: "draining"
+        case .reset: "reset"
+        }
+    }
+
+    package init?(code: String) {
+        guard let reason = Self.allCases.first(where: { $0.code == code }) else { return nil }
+        self = reason
+    }
+
+    package var description: String { code }
+}

@@ -1,0 +1,1 @@
+#include "myelin_abi.h"

@@ -47,6 +47,8 @@ struct myelin_workload {
 
 /* destinations: an address that workloads may name (virtual address or endpoint, with port) -> service. */
 #define MYELIN_DESTINATION_DEAD (1u << 0) /* no endpoint left: refuse at once with ECONNREFUSED */
+/* The address of one endpoint, not a virtual one: DIRECT only if that very address is in local_endpoints, else PROXY. */
+#define MYELIN_DESTINATION_ENDPOINT (1u << 1)
 
 struct myelin_destination {
 	__u32 service;

@@ -1,4 +1,4 @@
-package import CLinux
+internal import CLinux
 internal import Glibc
 
 /// An epoll set. `token` comes back with each event; edge- or level-triggered as the caller asks.
@@ -42,8 +42,26 @@ package struct Poller: ~Copyable, Sendable {
     }
 
     /// Waits at most `timeout` milliseconds (-1: for ever); returns how many of `events` were filled.
-    package borrowing func wait(_ events: UnsafeMutableBufferPointer<epoll_event>, timeout: Int32) -> Int {
-        let count = epoll_wait(descriptor.raw, events.baseAddress, Int32(events.count), timeout)
+    package borrowing func wait(_ events: borrowing PollEvents, timeout: Int32) -> Int {
+        let count = epoll_wait(descriptor.raw, events.buffer.baseAddress, Int32(events.buffer.count), timeout)
         return count < 0 ? 0 : Int(count)
+    }
+}
+
+/// Room for the events of one wait.
+package struct PollEvents: ~Copyable {
+    fileprivate let buffer: UnsafeMutableBufferPointer<epoll_event>
+
+    package init(capacity: Int) {
+        buffer = .allocate(capacity: capacity)
+        buffer.initialize(repeating: epoll_event())
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// The token and the readiness of event `index` of the last wait.
+    package subscript(index: Int) -> (token: UInt64, ready: Poller.Interest) {
+        let event = buffer[index]
+        return (event.data.u64, Poller.Interest(rawValue: event.events))
     }
 }

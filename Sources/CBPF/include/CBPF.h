@@ -1,5 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libbpf, and what Swift cannot import of it. Imported by MeshBPF only. */
 #ifndef CBPF_H
 #define CBPF_H
+
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <stddef.h>
+
+/*
+ * Collects what libbpf and the verifier say on the calling thread, from now until cbpf_log_take. Keeps the tail: the last
+ * CBPF_LOG_BYTES - 1 bytes. Nothing is printed.
+ */
+#define CBPF_LOG_BYTES 4096
+void cbpf_log_start(void);
+/* Copies the collected text into `text` (CBPF_LOG_BYTES long, NUL-terminated) and stops collecting. */
+void cbpf_log_take(char *text);
+
+/* Creates a cgroup link; a descriptor, or -errno. */
+int cbpf_link_cgroup(int program, int cgroup, enum bpf_attach_type type);
+/* Creates an sk_lookup link on a network namespace; a descriptor, or -errno. */
+int cbpf_link_namespace(int program, int netns);
+/* The cgroup id that a cgroup link is attached to, the inode of a namespace link's namespace; 0 when it is gone, -errno on error. */
+long long cbpf_link_target(int link);
+
+int cbpf_mount_bpffs(const char *path);
+int cbpf_is_bpffs(const char *path);
+
 #endif

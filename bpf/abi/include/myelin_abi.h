@@ -26,6 +26,19 @@
 #define MYELIN_MAX_DNS_SLOTS 65536
 #define MYELIN_MAX_LOCAL_ENDPOINTS 8
 #define MYELIN_EVENT_RING_BYTES (1 << 20)
+/* How deep below the root of cgroup v2 a workload's cgroup may lie. */
+#define MYELIN_MAX_CGROUP_LEVEL 16
+/* How many DNS servers one workload may name: it cannot use up the slots of others. */
+#define MYELIN_MAX_DNS_SERVERS 64
+
+/* DNS slots: 127.x.y.z with the slot in the low 24 bits, and fd6d:7965:6c69:1::<slot>. Below the first lie ordinary loopback addresses. */
+#define MYELIN_FIRST_DNS_SLOT 0x010000u
+#define MYELIN_LAST_DNS_SLOT 0xfffffeu
+#define MYELIN_SLOT_PREFIX_HIGH 0xfd6d79656c690001ull
+
+/* What the daemon marks its source-preserving sockets with, and the routing table of that mark. */
+#define MYELIN_MARK 0x539
+#define MYELIN_MARK_TABLE 100
 
 struct myelin_address {
 	__u8 ip[16];
@@ -37,6 +50,7 @@ struct myelin_address {
 #define MYELIN_WORKLOAD_HOST_NETNS (1u << 0) /* shares the node's network namespace */
 #define MYELIN_WORKLOAD_EXEMPT (1u << 1)     /* not meshed: every hook lets it pass */
 #define MYELIN_WORKLOAD_PERMISSIVE (1u << 2) /* plaintext from outside is accepted, and counted */
+#define MYELIN_WORKLOAD_DAEMON (1u << 3)     /* the daemon itself (set together with EXEMPT) */
 
 struct myelin_workload {
 	__u32 workload; /* numeric workload, unique on the node */
@@ -79,10 +93,55 @@ struct myelin_local_endpoints {
 	struct myelin_address endpoint[MYELIN_MAX_LOCAL_ENDPOINTS];
 };
 
-/* flow permits, and the daemon's own deliveries: 4-tuple -> who (source and destination as the source's socket sees them). */
+/*
+ * listeners: a SOCKMAP. Index 2 * namespace: the capture listener for IPv4, 2 * namespace + 1: for IPv6. The kernel removes a socket
+ * from it when the socket closes, so that the last entry, a socket that lives as long as the daemon, tells whether the daemon lives.
+ */
+#define MYELIN_LISTENER_COUNT (2 * MYELIN_MAX_NAMESPACES + 1)
+#define MYELIN_LIVENESS (2 * MYELIN_MAX_NAMESPACES)
+
+/* namespaces: index -> a network namespace in which the daemon captures. */
+#define MYELIN_NAMESPACE_PERMISSIVE (1u << 0) /* its guard passes plaintext, and counts it */
+#define MYELIN_NAMESPACE_HAS_V4 (1u << 1)
+#define MYELIN_NAMESPACE_HAS_V6 (1u << 2)
+
+struct myelin_namespace {
+	__u64 cookie; /* SO_NETNS_COOKIE; 0: the index is free */
+	__u32 flags;
+	__u32 workload; /* of a pod, for events */
+	__u32 service;
+	__u32 reserved;
+	__u8 v4[16]; /* the address that captured sockets are bound to, so that getsockname is as without the mesh */
+	__u8 v6[16];
+};
+
+/* node_ports: a port of the node's own namespace -> the meshed service that owns it. */
+struct myelin_port_key {
+	__u16 port;
+	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+};
+
+struct myelin_port_owner {
+	__u32 workload;
+	__u32 service;
+	__u32 flags; /* MYELIN_WORKLOAD_PERMISSIVE */
+};
+
+/*
+ * flows (permits of direct flows) and deliveries (the daemon's own connections): 4-tuple as the source's socket sees it.
+ * netns is the cookie of the namespace for deliveries and for flows over loopback, 0 for flows between namespaces.
+ */
 struct myelin_flow_key {
+	__u64 netns;
 	struct myelin_address source;
 	struct myelin_address destination;
+};
+
+/* pending: a captured connection on its way to the daemon's listener -> what it asked for. */
+struct myelin_pending_key {
+	__u64 netns; /* cookie */
+	struct myelin_address source;
+	__u32 reserved;
 };
 
 struct myelin_flow {
@@ -108,6 +167,12 @@ struct myelin_dns_slot {
 	__u32 workload;
 	__u32 service;
 	__u32 netns;
+};
+
+/* dns_servers: who asks which server -> slot. */
+struct myelin_dns_key {
+	struct myelin_address server;
+	__u32 workload;
 };
 
 /* Why something was refused in the kernel. Values are stable; MeshTypes.DenialReason has the same raw values. */
@@ -153,7 +218,38 @@ struct myelin_event {
 	__u32 protocol; /* IPPROTO_* */
 	__u32 failed;   /* DIRECT_CLOSED: errno of a connect that never established, else 0 */
 	struct myelin_address source;
-	struct myelin_address destination;
+	struct myelin_address destination; /* of a direct flow: the endpoint */
+	struct myelin_address dialled;     /* what the program asked for */
+	__u32 padding;
+};
+
+/* The constants (.rodata) of capture.bpf.o and guard.bpf.o. */
+struct myelin_capture_constants {
+	__u64 node_netns; /* cookie of the node's own namespace */
+	__u32 refuse_unknown;
+	__u32 reserved;
+};
+
+struct myelin_guard_constants {
+	__u64 netns; /* cookie of the guarded namespace */
+	__u32 index;
+	__u32 node; /* the node's own: only node_ports are guarded */
+};
+
+/* counters: a per-CPU array. */
+enum myelin_counter {
+	MYELIN_COUNTER_LOST_EVENTS = 0,
+	MYELIN_COUNTER_CAPTURED = 1,         /* connections sent to the daemon */
+	MYELIN_COUNTER_DIRECT = 2,           /* connections that went directly to a local endpoint */
+	MYELIN_COUNTER_LOCAL = 3,            /* connections over a pod's own loopback */
+	MYELIN_COUNTER_DENIED_OUTBOUND = 4,  /* refused at connect, sendmsg or socket */
+	MYELIN_COUNTER_DENIED_INBOUND = 5,   /* refused by a guard */
+	MYELIN_COUNTER_PERMISSIVE = 6,       /* plaintext that a permissive guard passed */
+	MYELIN_COUNTER_DNS = 7,              /* datagrams and UDP connects sent to the resolver */
+	MYELIN_COUNTER_LEAKS = 8,            /* packets dropped by the backstops */
+	MYELIN_COUNTER_PAUSED = 9,           /* packets of direct flows dropped because the daemon is dead */
+	MYELIN_COUNTER_TABLE_FULL = 10,      /* connections refused because a map was full */
+	MYELIN_COUNTERS = 11,
 };
 
 #ifdef __cplusplus
@@ -164,9 +260,13 @@ struct myelin_event {
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_address) == 20, "address");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_workload) == 16, "workload");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_local_endpoints) == 8 + 20 * MYELIN_MAX_LOCAL_ENDPOINTS, "local endpoints");
-MYELIN_STATIC_ASSERT(sizeof(struct myelin_flow_key) == 40, "flow key");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_flow_key) == 48, "flow key");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_pending_key) == 32, "pending key");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_namespace) == 56, "namespace");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_port_owner) == 12, "port owner");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_dns_key) == 24, "dns key");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_original_destination) == 48, "original destination");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_dns_slot) == 32, "dns slot");
-MYELIN_STATIC_ASSERT(sizeof(struct myelin_event) == 112, "event");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_event) == 136, "event");
 
 #endif

@@ -1,0 +1,51 @@
+package import MeshTypes
+
+/// What the reconciler writes: who is who, what may be dialled, and the verdicts.
+extension Capture {
+    package func setWorkload(cgroup id: UInt64, _ entry: WorkloadEntry) throws(KernelError) {
+        try maps.workloads.set(id, entry)
+    }
+
+    /// Also forgets the DNS slots of the workload, unless another cgroup has the same one.
+    package func removeWorkload(cgroup id: UInt64) throws(KernelError) {
+        guard let entry = maps.workloads.entries[id], !entry.isDaemon else { return }
+        try maps.workloads.remove(id)
+        if !maps.workloads.entries.values.contains(where: { $0.workload == entry.workload }) {
+            try forgetSlots(of: entry.workload)
+        }
+    }
+
+    /// Those of a daemon before this one included; without the daemon itself.
+    package func workloads() -> [UInt64: WorkloadEntry] { maps.workloads.entries.filter { !$0.value.isDaemon } }
+
+    package func reconcile(destinations: [SocketAddress: DestinationEntry]) throws(KernelError) {
+        try maps.destinations.reconcile(destinations)
+    }
+
+    package func reconcile(verdicts: [VerdictKey: Verdict]) throws(KernelError) {
+        try maps.verdicts.reconcile(verdicts)
+    }
+
+    /// At most eight endpoints a service are used.
+    package func reconcile(localEndpoints: [ServiceID: [SocketAddress]]) throws(KernelError) {
+        try maps.localEndpoints.reconcile(localEndpoints.mapValues(LocalEndpoints.init))
+    }
+
+    /// TCP ports of the node's own namespace on which meshed services listen (for `GuardKind.node`).
+    package func reconcile(nodePorts: [UInt16: PortOwner]) throws(KernelError) {
+        var wanted: [NodePort: PortOwner] = [:]
+        for (port, owner) in nodePorts { wanted[NodePort(port)] = owner }
+        try maps.nodePorts.reconcile(wanted)
+    }
+
+    /// Who asked which server, for a datagram that the resolver received on the slot's address; nil for a slot that was never given.
+    package func dnsSlot(_ slot: UInt32) -> DNSSlot? { maps.dnsSlots.value(DNSSlotNumber(raw: slot)) }
+
+    private func forgetSlots(of workload: WorkloadID) throws(KernelError) {
+        for (key, slot) in maps.dnsServers.entries() where key.workload == workload {
+            try maps.dnsServers.remove(key)
+            try maps.dnsSlots.remove(slot)
+        }
+        try maps.dnsCounts.remove(DNSWorkload(raw: workload.rawValue))
+    }
+}

@@ -1,0 +1,36 @@
+internal import CMyelinABI
+package import MeshTypes
+
+/// Who asks which DNS server, behind a slot address (`127.x.y.z:15053`, `fd6d:7965:6c69:1::<slot>`).
+package struct DNSSlot: KernelLayout {
+    /// The server that the workload asked.
+    package let server: SocketAddress
+    package let workload: WorkloadID
+    package let service: ServiceID
+    package let namespace: NamespaceIndex
+
+    var raw: myelin_dns_slot {
+        myelin_dns_slot(
+            server: server.raw, workload: workload.rawValue, service: service.rawValue, netns: namespace.rawValue)
+    }
+
+    init(raw: myelin_dns_slot) {
+        server = SocketAddress(raw: raw.server)
+        workload = WorkloadID(rawValue: raw.workload)
+        service = ServiceID(rawValue: raw.service)
+        namespace = NamespaceIndex(rawValue: raw.netns)
+    }
+}
+
+/// The key under which the kernel interned a slot.
+struct DNSServerKey: KernelLayout {
+    let server: SocketAddress
+    let workload: WorkloadID
+
+    var raw: myelin_dns_key { myelin_dns_key(server: server.raw, workload: workload.rawValue) }
+
+    init(raw: myelin_dns_key) {
+        server = SocketAddress(raw: raw.server)
+        workload = WorkloadID(rawValue: raw.workload)
+    }
+}

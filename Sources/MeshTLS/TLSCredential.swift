@@ -1,12 +1,48 @@
+internal import COpenSSL
 package import MeshTypes
 
-/// A certificate chain, its key and the roots that peers are checked against.
+/// A certificate chain, its key and the authorities that peers are checked against, ready to be used by any number of sessions.
 package final class TLSCredential: Sendable {
-    package let identity: SPIFFEID
-    package init(identity: SPIFFEID) { self.identity = identity }
-}
+    /// Certificates in a chain, at most.
+    package static let maximumChain = 4
 
-/// Which credential answers for which server name.
-package final class TLSServerCredentials: Sendable {
-    package init(_ byServerName: [String: TLSCredential]) {}
+    package let identity: SPIFFEID
+    /// Seconds since the epoch.
+    package let notBefore: Int64
+    package let notAfter: Int64
+    /// Hexadecimal, upper case.
+    package let serial: String
+    let client: SessionContext
+    let server: SessionContext
+
+    /// - Parameters:
+    ///   - chainDER: leaf first, without the root.
+    ///   - trust: the authorities of peers.
+    /// - Throws: `noCertificate` if the parts do not fit each other, the leaf is not a certificate of `identity`, or a part is
+    ///   malformed.
+    package init(identity: SPIFFEID, chainDER: [[UInt8]], privateKey: TLSPrivateKey, trust: TrustBundle) throws(TLSFailure) {
+        guard (1...Self.maximumChain).contains(chainDER.count) else {
+            throw TLSFailure(.noCertificate, "a chain holds 1 to \(Self.maximumChain) certificates, not \(chainDER.count)")
+        }
+        self.identity = identity
+        let leaf = try ParsedCertificate(der: chainDER[0])
+        let named = try PeerIdentity.read(leaf.pointer)
+        guard named == identity else {
+            throw TLSFailure(.noCertificate, "the certificate is for \(named), not for \(identity)")
+        }
+        guard X509_check_private_key(leaf.pointer, privateKey.pointer) == 1 else {
+            ErrorQueue.clear()
+            throw TLSFailure(.noCertificate, "the private key does not belong to the certificate of \(identity)")
+        }
+        guard let notBefore = CertificateTime.seconds(X509_get0_notBefore(leaf.pointer)),
+            let notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf.pointer))
+        else { throw TLSFailure(.noCertificate, "the certificate of \(identity) has no readable validity") }
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+        serial = leaf.serial
+        client = try SessionContext(.client)
+        try client.use(chainDER: chainDER, key: privateKey, trust: trust)
+        server = try SessionContext(.server)
+        try server.use(chainDER: chainDER, key: privateKey, trust: trust)
+    }
 }

@@ -1,0 +1,112 @@
+# Myelin. `make help` explains every target.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# One configuration for everything: what is tested is what runs. CONFIG=debug for a faster loop while editing.
+CONFIG ?= release
+PREFIX ?= /usr
+DESTDIR ?=
+KEEP ?= 0
+QUICK ?= 0
+BENCH_OUT ?= .build/bench
+
+BIN := .build/$(CONFIG)
+PROGRAMS := myelind myelinctl
+SWIFT := $(shell scripts/swift-path.sh)
+SWIFT_FILES := Package.swift Sources Tests
+C_FILES := $(shell git ls-files 'bpf/*.c' 'bpf/*.h' 'Sources/*.c' 'Sources/*.h' 2>/dev/null)
+PHASE := scripts/phase.sh
+# Tests that need root, namespaces and the kernel programs; they run one after the other.
+ROOT_TESTS := ^(NodeTests|MeshBPFTests)\.
+
+.PHONY: help setup build bpf test unit node-tests check format lint demo demo-down lab lab-down bench install uninstall clean
+
+help: ## list the targets (this text)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  CONFIG=debug builds faster; KEEP=1 leaves the demo up; QUICK=1 shortens the benchmark to about two minutes."
+
+setup: ## install the Debian packages that are missing and check toolchain, kernel, cgroups, bpffs
+	@scripts/setup.sh all
+
+build: ## compile the programs, the tests and the kernel programs
+	@scripts/setup.sh build
+	@$(PHASE) "build" $(SWIFT) build -c $(CONFIG) --build-tests
+	@$(MAKE) --no-print-directory bpf
+
+bpf: ## compile the kernel programs and put them beside the daemon
+	@mkdir -p .build/bpf
+	@$(PHASE) "kernel programs" $(MAKE) --no-print-directory -C bpf OUT=$(CURDIR)/.build/bpf
+	@if [ -d $(BIN) ]; then cp .build/bpf/*.bpf.o $(BIN)/; fi
+
+test: ## everything: build, unit tests in parallel, node tests one by one as root (what the README promises)
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory build unit node-tests
+	@scripts/phase.sh --summary
+
+unit: ## unit tests and the repository's own lint, in parallel, without privileges (after `make build`)
+	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)'
+
+node-tests: ## tests with real kernel programs and namespaces, as root, one by one (after `make build`)
+	@$(PHASE) "node tests" scripts/node-tests.sh $(CONFIG) '$(ROOT_TESTS)'
+
+check: lint test ## what CI runs: lint and test
+
+format: ## rewrite Swift and C in the project's style
+	$(SWIFT) format --configuration .swift-format --in-place --parallel --recursive $(SWIFT_FILES)
+	clang-format -i $(C_FILES)
+
+lint: ## complain about style without changing anything
+	@scripts/setup.sh lint
+	@$(PHASE) "format of Swift" $(SWIFT) format lint --strict --parallel --configuration .swift-format --recursive $(SWIFT_FILES)
+	@$(PHASE) "format of C" clang-format --dry-run --Werror $(C_FILES)
+	@$(PHASE) "scripts" bash -n scripts/*.sh .ci/run
+
+demo: ## two nodes, twelve services, every call tried; KEEP=1 leaves it up
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory programs
+	@$(BIN)/myelin-lab demo $(if $(filter 1,$(KEEP)),--keep)
+
+demo-down: ## remove what `make demo KEEP=1` left up
+	@$(BIN)/myelin-lab down demo
+
+lab: ## raise the demo's two nodes without testing them, to explore
+	@scripts/setup.sh demo
+	@$(MAKE) --no-print-directory programs
+	@$(BIN)/myelin-lab up
+
+lab-down: ## remove the laboratory
+	@$(BIN)/myelin-lab down
+
+bench: ## L4 tables against Envoy, HAProxy and nginx, paired in one run; QUICK=1 for a short one
+	@scripts/setup.sh bench
+	@scripts/bench-peers.sh .build/peers
+	@$(MAKE) --no-print-directory programs
+	@mkdir -p $(BENCH_OUT)
+	@$(BIN)/myelin-bench --envoy .build/peers/envoy --output $(BENCH_OUT)/l4.json $(if $(filter 1,$(QUICK)),--quick)
+
+# The programs without the tests: what demo, lab, bench and install need.
+.PHONY: programs
+programs:
+	@$(PHASE) "build" $(SWIFT) build -c $(CONFIG)
+	@$(MAKE) --no-print-directory bpf
+
+install: ## install daemon, command line, kernel programs and unit file below $(DESTDIR)$(PREFIX)
+	@$(MAKE) --no-print-directory programs
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/myelin
+	install -d $(DESTDIR)/lib/systemd/system $(DESTDIR)/etc/myelin/registry $(DESTDIR)/etc/myelin/policy
+	install -m 0755 $(BIN)/myelind $(DESTDIR)$(PREFIX)/sbin/myelind
+	install -m 0755 $(BIN)/myelinctl $(DESTDIR)$(PREFIX)/bin/myelinctl
+	install -m 0644 .build/bpf/*.bpf.o $(DESTDIR)$(PREFIX)/lib/myelin/
+	install -m 0644 systemd/myelind.service $(DESTDIR)/lib/systemd/system/myelind.service
+	@echo "Write /etc/myelin/node.yaml (README, Configuration), then: systemctl daemon-reload && systemctl enable --now myelind"
+
+uninstall: ## remove what `make install` put there; configuration and state stay
+	rm -f $(DESTDIR)$(PREFIX)/sbin/myelind $(DESTDIR)$(PREFIX)/bin/myelinctl
+	rm -rf $(DESTDIR)$(PREFIX)/lib/myelin
+	rm -f $(DESTDIR)/lib/systemd/system/myelind.service
+
+clean: ## remove everything that was built here
+	rm -rf .build
+	-$(MAKE) --no-print-directory -C bpf clean

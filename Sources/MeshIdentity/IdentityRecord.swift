@@ -1,0 +1,77 @@
+internal import Foundation
+internal import MeshTLS
+internal import MeshTypes
+
+/// One service's key, certificate and schedule. Values only; `IdentityStore` does the asking.
+struct IdentityRecord {
+    let identity: SPIFFEID
+    private(set) var current: Held?
+    /// Attempts since the last success.
+    private(set) var failures = 0
+    private(set) var lastError: String?
+    private(set) var nextAttempt: Date
+    private(set) var hasExpired = false
+    /// A request is on its way; nobody makes a second one.
+    var isAsking = false
+
+    /// What serves now.
+    struct Held {
+        let credential: TLSCredential
+        let chainDER: [[UInt8]]
+        let key: TLSPrivateKey
+        let notBefore: Date
+        let notAfter: Date
+    }
+
+    init(identity: SPIFFEID, now: Date) {
+        self.identity = identity
+        nextAttempt = now
+    }
+
+    /// True if the authority is to be asked now. A clock that jumped back before the certificate's beginning counts too.
+    func isDue(_ now: Date) -> Bool {
+        guard !isAsking else { return false }
+        if let current, now < current.notBefore, failures == 0 { return true }
+        return now >= nextAttempt
+    }
+
+    mutating func succeeded(_ held: Held, now: Date, chance: Double) {
+        current = held
+        failures = 0
+        lastError = nil
+        hasExpired = false
+        nextAttempt = RenewalSchedule.due(issued: now, notAfter: held.notAfter, chance: chance)
+    }
+
+    mutating func failed(_ why: String, now: Date, chance: Double) {
+        failures += 1
+        lastError = why
+        nextAttempt = RenewalSchedule.retry(failures: failures, now: now, notAfter: current?.notAfter, chance: chance)
+    }
+
+    /// Lets go of a certificate that ended. - Returns: true if there was one.
+    mutating func expire(_ now: Date) -> Bool {
+        guard let current, now >= current.notAfter else { return false }
+        self.current = nil
+        hasExpired = true
+        return true
+    }
+
+    /// The same certificate, with peers checked against other roots.
+    mutating func trust(_ bundle: TrustBundle) throws(TLSFailure) {
+        guard let current else { return }
+        let credential = try TLSCredential(
+            identity: identity, chainDER: current.chainDER, privateKey: current.key, trust: bundle)
+        self.current = Held(
+            credential: credential, chainDER: current.chainDER, key: current.key, notBefore: current.notBefore,
+            notAfter: current.notAfter)
+    }
+
+    var status: CertificateStatus {
+        let state: CertificateStatus.State =
+            if current != nil { lastError == nil ? .valid : .failing } else { hasExpired ? .expired : .pending }
+        return CertificateStatus(
+            service: identity.service, identity: identity, state: state, notBefore: current?.notBefore, notAfter: current?.notAfter,
+            serial: current?.credential.serial, nextAttempt: nextAttempt, lastError: lastError)
+    }
+}

@@ -86,7 +86,7 @@ let package = Package(
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments]),
         program("myelin-bench", ["MeshLab", arguments]),
 
-        tests("RepositoryTests"),
+        tests("RepositoryTests", ["MeshTypes"]),
         tests("MeshTypesTests", ["MeshTypes"]),
         tests("MeshSystemTests", ["MeshSystem"]),
         tests("MeshBPFTests", ["MeshBPF", "MeshLab"]),

@@ -18,23 +18,14 @@ struct ObjectFile: ~Copyable {
 
     deinit { bpf_object__close(object) }
 
-    /// Sets the constants (`.rodata`) of the programs. Before loading only.
+    /// Sets the constants (`.rodata.constants`) of the programs. Before loading only.
     borrowing func setConstants<Constants: BitwiseCopyable>(_ constants: Constants) throws(KernelError) {
-        guard let map = constantsMap() else { throw KernelError("find the constants of \(path)", code: ENOENT) }
+        guard let map = bpf_object__find_map_by_name(object, ".rodata.constants") else { throw KernelError("find the constants of \(path)", code: ENOENT) }
         var size = 0
-        guard let target = bpf_map__initial_value(map, &size), size >= MemoryLayout<Constants>.size else {
+        guard let target = bpf_map__initial_value(map, &size), size == MemoryLayout<Constants>.size else {
             throw KernelError("set the constants of \(path)", code: EINVAL)
         }
         withUnsafeBytes(of: constants) { UnsafeMutableRawPointer(mutating: target).copyMemory(from: $0.baseAddress!, byteCount: $0.count) }
-    }
-
-    private borrowing func constantsMap() -> OpaquePointer? {
-        var map = bpf_object__next_map(object, nil)
-        while let current = map {
-            if String(cString: bpf_map__name(current)).hasSuffix(".rodata") { return current }
-            map = bpf_object__next_map(object, current)
-        }
-        return nil
     }
 
     /// Each map of ours will be taken from its pin if that exists, and pinned there otherwise.

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * cgroup_skb/ingress: the backstop of the guards. A SYN for a meshed listener must be vouched for; datagrams come over loopback only.
+ * What it drops times out, so the guard, which resets, should have seen it before.
+ */
+#include "../lib/events.h"
+#include "../lib/flows.h"
+#include "../lib/packet.h"
+
+inline_always void report_stray(const struct identity *id, const struct packet *p, __u32 reason)
+{
+	struct myelin_event *event;
+
+	count(MYELIN_COUNTER_LEAKS);
+	event = begin_event(MYELIN_EVENT_DENIED_INBOUND, reason);
+	if (!event)
+		return;
+	event->cgroup = id->cgroup;
+	event->destination_service = id->who->service;
+	event->netns = id->who->netns;
+	event->protocol = p->protocol;
+	event->source = p->source.value;
+	event->destination = p->destination.value;
+	event->dialled = p->destination.value;
+	end_event(event);
+}
+
+inline_always int accepts_plaintext(const struct identity *id, const struct myelin_namespace *space)
+{
+	if (id->who->flags & MYELIN_WORKLOAD_PERMISSIVE)
+		return 1;
+	return space && !(id->who->flags & MYELIN_WORKLOAD_HOST_NETNS) && (space->flags & MYELIN_NAMESPACE_PERMISSIVE);
+}
+
+inline_always int judge_syn(struct __sk_buff *skb, const struct identity *id, const struct packet *p)
+{
+	__u32 index = id->who->netns;
+	struct myelin_namespace *space = bpf_map_lookup_elem(&namespaces, &index);
+
+	if (!(id->who->flags & MYELIN_WORKLOAD_HOST_NETNS) && skb->ifindex == LOOPBACK_IFINDEX && is_loopback(&p->destination))
+		return PASS;
+	if (accepts_plaintext(id, space))
+		return PASS;
+	if (space && space->cookie && is_vouched_for(space->cookie, &p->source, &p->destination))
+		return PASS;
+	report_stray(id, p, MYELIN_REASON_PLAINTEXT);
+	return REFUSE;
+}
+
+inline_always int is_syn(struct __sk_buff *skb, const struct packet *p)
+{
+	__u8 flags;
+
+	if (bpf_skb_load_bytes(skb, p->transport + TCP_FLAGS_OFFSET, &flags, 1))
+		return 0;
+	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	struct packet p = {0};
+	struct identity id;
+
+	if (!sk || !read_packet(skb, &p))
+		return PASS;
+	if (p.protocol == IPPROTO_TCP ? !is_syn(skb, &p) : p.protocol != IPPROTO_UDP || skb->ifindex == LOOPBACK_IFINDEX)
+		return PASS;
+	sk = bpf_sk_fullsock(sk);
+	if (!sk || !read_ports(skb, &p))
+		return PASS;
+	id = packet_identity(sk, bpf_sk_storage_get(&sockets, sk, 0, 0));
+	if (!is_meshed(id.who))
+		return PASS;
+	if (p.protocol == IPPROTO_TCP)
+		return judge_syn(skb, &id, &p);
+	report_stray(&id, &p, MYELIN_REASON_UDP);
+	return REFUSE;
+}

@@ -9,7 +9,7 @@ enum HandshakeFailure {
             return TLSFailure(.protocolViolation, "TLS with the \(role) failed: \(entry?.text ?? "no reason given")")
         }
         if entry.reason > SSL_AD_REASON_OFFSET {
-            return alert(entry.reason - SSL_AD_REASON_OFFSET, role: role, text: entry.text)
+            return alert(entry.reason - SSL_AD_REASON_OFFSET, role: role)
         }
         switch entry.reason {
         case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
@@ -23,8 +23,9 @@ enum HandshakeFailure {
     }
 
     /// An alert that the peer sent (RFC 8446 §6.2).
-    private static func alert(_ number: Int32, role: String, text: String) -> TLSFailure {
-        switch number {
+    private static func alert(_ number: Int32, role: String) -> TLSFailure {
+        let text = SSL_alert_desc_string_long(number).map { String(cString: $0) } ?? "alert \(number)"
+        return switch number {
         case SSL_AD_BAD_CERTIFICATE, SSL_AD_UNSUPPORTED_CERTIFICATE, SSL_AD_CERTIFICATE_REVOKED, SSL_AD_CERTIFICATE_EXPIRED,
             SSL_AD_CERTIFICATE_UNKNOWN, SSL_AD_UNKNOWN_CA, SSL_AD_CERTIFICATE_REQUIRED, SSL_AD_ACCESS_DENIED:
             TLSFailure(.peerUnverified, "the \(role) refused this node's certificate: \(text)")

@@ -5,7 +5,7 @@ package import MeshTypes
 ///
 /// Belongs to one thread at a time. Nothing is delivered before the peer is verified.
 package struct TLSSession: ~Copyable {
-    package enum Progress: Sendable { 
+    package enum Progress: Sendable {
         /// The session goes on (it may still be shaking hands).
         case open
         /// The peer closed in order (`close_notify`): no more plaintext comes.
@@ -25,6 +25,9 @@ package struct TLSSession: ~Copyable {
     private let owner: AnyObject
     private var progress = Progress.open
     package private(set) var isEstablished = false
+    /// This end said that it sends no more.
+    private var isClosed = false
+    private let recordsPerKey: Int
     private var recordsUntilNewKey: Int
 
     /// The client's end.
@@ -74,8 +77,6 @@ package struct TLSSession: ~Copyable {
         SSL_set_bio(ssl, bio, bio)
     }
 
-    private let recordsPerKey: Int
-
     deinit {
         if let ssl { SSL_free(ssl) }
         state.deinitialize(count: 1)
@@ -118,8 +119,8 @@ package struct TLSSession: ~Copyable {
     /// Encrypts `plaintext` into `output`, in records of up to `maximumRecord`.
     /// - Returns: false, with nothing sent, unless the session is established and open for sending.
     package mutating func send(_ plaintext: UnsafeRawBufferPointer, output: CiphertextBuffer) -> Bool {
-        guard isEstablished, let ssl, let base = plaintext.baseAddress, !plaintext.isEmpty else { return isEstablished && plaintext.isEmpty }
-        guard state.pointee.failure == nil else { return false }
+        guard isEstablished, !isClosed, state.pointee.failure == nil, let ssl else { return false }
+        guard let base = plaintext.baseAddress, !plaintext.isEmpty else { return true }
         state.pointee.output = Unmanaged.passUnretained(output)
         defer { end() }
         recordsUntilNewKey -= (plaintext.count + Self.maximumRecord - 1) / Self.maximumRecord
@@ -140,7 +141,8 @@ package struct TLSSession: ~Copyable {
 
     /// Puts `close_notify` into `output`; nothing can be sent afterwards, what the peer still sends can be received.
     package mutating func close(output: CiphertextBuffer) {
-        guard isEstablished, let ssl, state.pointee.failure == nil else { return }
+        guard isEstablished, !isClosed, state.pointee.failure == nil, let ssl else { return }
+        isClosed = true
         state.pointee.output = Unmanaged.passUnretained(output)
         if SSL_shutdown(ssl) < 0 { ErrorQueue.clear() }
         end()

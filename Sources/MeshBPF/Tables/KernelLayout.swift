@@ -3,7 +3,7 @@ package import MeshTypes
 
 /// A value with a fixed layout in the kernel's maps (`bpf/abi/include/myelin_abi.h`).
 protocol KernelLayout: Hashable, Sendable {
-    associatedtype Raw: BitwiseCopyable
+    associatedtype Raw
     var raw: Raw { get }
     init(raw: Raw)
 }

@@ -8,38 +8,42 @@ struct KernelMap<Key: KernelLayout, Value: KernelLayout>: Sendable {
     let descriptor: Int32
 
     func set(_ key: Key, _ value: Value) throws(KernelError) {
-        var key = key.raw
-        var value = value.raw
-        let result = bpf_map_update_elem(descriptor, &key, &value, 0)
+        let result = withUnsafePointer(to: key.raw) { key in
+            withUnsafePointer(to: value.raw) { value in
+                bpf_map_update_elem(descriptor, UnsafeRawPointer(key), UnsafeRawPointer(value), 0)
+            }
+        }
         if result != 0 { throw KernelError("write map \(name)", code: -result) }
     }
 
     /// Returns false when there was no such key.
     @discardableResult
     func remove(_ key: Key) throws(KernelError) -> Bool {
-        var key = key.raw
-        let result = bpf_map_delete_elem(descriptor, &key)
+        let result = withUnsafePointer(to: key.raw) { bpf_map_delete_elem(descriptor, UnsafeRawPointer($0)) }
         if result == -ENOENT { return false }
         if result != 0 { throw KernelError("delete from map \(name)", code: -result) }
         return true
     }
 
     func value(_ key: Key) -> Value? {
-        var key = key.raw
-        return withUnsafeTemporaryAllocation(of: Value.Raw.self, capacity: 1) { slot in
-            bpf_map_lookup_elem(descriptor, &key, slot.baseAddress!) == 0 ? Value(raw: slot[0]) : nil
+        withUnsafeTemporaryAllocation(of: Value.Raw.self, capacity: 1) { slot in
+            let target = UnsafeMutableRawPointer(slot.baseAddress!)
+            let result = withUnsafePointer(to: key.raw) { bpf_map_lookup_elem(descriptor, UnsafeRawPointer($0), target) }
+            return result == 0 ? Value(raw: slot[0]) : nil
         }
     }
 
     /// All keys; entries that the kernel adds or removes meanwhile may be missed.
     func keys() -> [Key] {
         withUnsafeTemporaryAllocation(of: Key.Raw.self, capacity: 2) { slots in
+            let current = slots.baseAddress!
+            let next = current + 1
             var found: [Key] = []
-            var result = bpf_map_get_next_key(descriptor, nil, &slots[1])
+            var result = bpf_map_get_next_key(descriptor, nil, UnsafeMutableRawPointer(next))
             while result == 0 {
-                slots[0] = slots[1]
-                found.append(Key(raw: slots[0]))
-                result = bpf_map_get_next_key(descriptor, &slots[0], &slots[1])
+                current.pointee = next.pointee
+                found.append(Key(raw: current.pointee))
+                result = bpf_map_get_next_key(descriptor, UnsafeRawPointer(current), UnsafeMutableRawPointer(next))
             }
             return found
         }

@@ -35,12 +35,12 @@ final class Arena {
         for space in ["node", "a", "b", "out"] {
             shell("ip netns add \(name)-\(space); ip -n \(name)-\(space) link set lo up")
         }
-        shell("ip -n \(name)-node link add br type bridge && ip -n \(name)-node link set br up")
-        shell("ip -n \(name)-node addr add 10.77.0.1/24 dev br && ip -n \(name)-node addr add fd77::1/64 dev br nodad")
+        shell("ip -n \(name)-node link add br0 type bridge && ip -n \(name)-node link set br0 up")
+        shell("ip -n \(name)-node addr add 10.77.0.1/24 dev br0 && ip -n \(name)-node addr add fd77::1/64 dev br0 nodad")
         for (space, number) in [("a", 2), ("b", 3), ("out", 9)] {
             let pod = "\(name)-\(space)"
             shell("ip -n \(pod) link add eth0 type veth peer name v\(space) netns \(name)-node")
-            shell("ip -n \(name)-node link set v\(space) master br up && ip -n \(pod) link set eth0 up")
+            shell("ip -n \(name)-node link set v\(space) master br0 up && ip -n \(pod) link set eth0 up")
             shell("ip -n \(pod) addr add 10.77.0.\(number)/24 dev eth0 && ip -n \(pod) addr add fd77::\(number)/64 dev eth0 nodad")
             shell("ip -n \(pod) route add default via 10.77.0.1 && ip -n \(pod) -6 route add default via fd77::1")
         }
@@ -198,13 +198,14 @@ final class Arena {
             try:
                 if before: before(s)
                 s.connect((host, port))
+                peer, name = s.getpeername()[0], s.getsockname()[0]
                 s.sendall(text); s.shutdown(socket.SHUT_WR)
                 out = b''
                 while True:
                     d = s.recv(65536)
                     if not d: break
                     out += d
-                return out.decode() + ' from ' + s.getpeername()[0] + ' to ' + s.getsockname()[0]
+                return out.decode() + ' from ' + peer + ' to ' + name
             except TimeoutError: return 'timeout'
             except OSError as e: return errno.errorcode.get(e.errno, str(e))
             finally: s.close()

@@ -10,7 +10,7 @@ final class Program {
     init(_ command: [String], cgroup: String?, namespace: String?) throws {
         var script = ""
         if let cgroup { script += "echo $$ > '\(cgroup)/cgroup.procs' || exit 99; " }
-        let enter = namespace.map { ["ip", "netns", "exec", $0] } ?? []
+        let enter = namespace.map { ["nsenter", "--net=/run/netns/\($0)"] } ?? []
         script += "exec \"$@\""
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
         process.arguments = ["-c", script, "sh"] + enter + command

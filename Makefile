@@ -49,6 +49,7 @@ unit: ## unit tests and the repository's own lint, in parallel, without privileg
 	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)'
 
 node-tests: ## tests with real kernel programs and namespaces, as root, one by one (after `make build`)
+	@scripts/envoy.sh .build/peers
 	@$(PHASE) "node tests" scripts/node-tests.sh $(CONFIG) '$(ROOT_TESTS)'
 
 check: lint test ## what CI runs: lint and test
@@ -81,7 +82,7 @@ lab-down: ## remove the laboratory
 
 bench: ## L4 tables against Envoy, HAProxy and nginx, paired in one run; QUICK=1 for a short one
 	@scripts/setup.sh bench
-	@scripts/bench-peers.sh .build/peers
+	@scripts/envoy.sh .build/peers
 	@$(MAKE) --no-print-directory programs
 	@mkdir -p $(BENCH_OUT)
 	@$(BIN)/myelin-bench --envoy .build/peers/envoy --output $(BENCH_OUT)/l4.json $(if $(filter 1,$(QUICK)),--quick)

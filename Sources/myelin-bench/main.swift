@@ -1,1 +1,1 @@
-// wiring
+BenchCommand.main()

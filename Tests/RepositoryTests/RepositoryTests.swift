@@ -47,7 +47,9 @@ struct RepositoryTests {
     }
 
     @Test func kernelFilesNameTheirLicence() {
-        #expect(Repository.kernel.filter { !$0.text.prefix(200).contains("SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause") }.map(\.path) == [])
+        #expect(
+            Repository.kernel.filter { !$0.text.prefix(200).contains("SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause") }.map(\.path)
+                == [])
     }
 
     @Test(arguments: DenialReason.allCases.filter { $0 != .none })

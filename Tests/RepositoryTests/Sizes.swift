@@ -46,7 +46,9 @@ enum Sizes {
 
     private static let declarations: Set<String> = ["func", "init", "deinit", "subscript"]
     /// A keyword that begins another declaration: what came before had no body (a protocol's requirement, a call).
-    private static let boundaries: Set<String> = ["func", "init", "deinit", "subscript", "var", "let", "case", "struct", "enum", "class", "extension"]
+    private static let boundaries: Set<String> = [
+        "func", "init", "deinit", "subscript", "var", "let", "case", "struct", "enum", "class", "extension",
+    ]
 
     private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) >= UInt8(ascii: "a") && (byte | 0x20) <= UInt8(ascii: "z") }
     private static func isWord(_ byte: UInt8) -> Bool {
@@ -61,7 +63,10 @@ enum Sizes {
     private static func name(_ code: [UInt8], keyword: String, from start: Int) -> String {
         guard keyword == "func" else { return keyword }
         let rest = code[start...].drop { $0 == UInt8(ascii: " ") }
-        return String(decoding: rest.prefix { isWord($0) || "`+-*/<>=!&|^~%".utf8.contains($0) }, as: UTF8.self)
+        let isOperator = rest.first.map { !isWord($0) && $0 != UInt8(ascii: "`") } ?? false
+        return String(
+            decoding: rest.prefix { isOperator ? !isWord($0) && !" (".utf8.contains($0) : isWord($0) || $0 == UInt8(ascii: "`") },
+            as: UTF8.self)
     }
 
     /// Where the body that belongs to a declaration ends, or nil if it has none.

@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+
+/// `make bench`: the L4 tables, measured against other proxies in the same run.
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "myelin-bench",
+        abstract: "Measures Myelin against Envoy, HAProxy and nginx, paired and interleaved, one core for the proxies.",
+        discussion: "Needs root. Only ratios within one run and CPU per operation mean anything: machines are shared and noisy."
+    )
+
+    @Option(help: "Envoy's binary; without it Envoy is not measured.")
+    var envoy: String?
+    @Option(help: "HAProxy's binary.")
+    var haproxy = "/usr/sbin/haproxy"
+    @Option(help: "nginx's binary.")
+    var nginx = "/usr/sbin/nginx"
+    @Option(help: "Where to write the results as JSON.")
+    var output: String?
+    @Option(help: "How often everything is measured; the median counts.")
+    var rounds: Int?
+    @Option(help: "Only these tables (plain, pair, same-node), separated by commas.")
+    var tables: String?
+    @Option(help: "Only these contenders, separated by commas.")
+    var contenders: String?
+    @Flag(help: "About two minutes instead of fifteen.")
+    var quick = false
+
+    func run() throws {
+        guard geteuid() == 0 else {
+            throw ValidationError("The benchmark makes network namespaces and loads kernel programs: run it as root.")
+        }
+        var plan = quick ? Plan.quick : Plan.full
+        if let rounds { plan.rounds = max(1, rounds) }
+        plan.tables = Table.allCases.filter { tables.map { $0.split(separator: ",").map(String.init) }?.contains($0.rawValue) ?? true }
+        let wanted = contenders.map { Set($0.split(separator: ",").map(String.init)) }
+        let binaries = Binaries(envoy: envoy, haproxy: haproxy, nginx: nginx)
+
+        let bench = try Bench(plan: plan, binaries: binaries, wanted: wanted)
+        defer { bench.close() }
+        let report = bench.run()
+        print(report.tables())
+        if let output {
+            try report.json().write(to: URL(fileURLWithPath: output))
+            print("Results as JSON: \(output)")
+        }
+    }
+}

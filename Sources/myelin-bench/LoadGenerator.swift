@@ -1,0 +1,54 @@
+import Foundation
+
+/// `myelin-load`, which lies beside this program: the only place that knows its arguments and answers.
+struct LoadGenerator {
+    let program: String
+
+    init() throws {
+        let own = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        program = own.deletingLastPathComponent().appendingPathComponent("myelin-load").path
+        guard FileManager.default.isExecutableFile(atPath: program) else { throw BenchFailure("\(program) is missing: run `make build`") }
+    }
+
+    func server(port: Int) -> [String] { [program, "echo", "--listen", "0.0.0.0:\(port)"] }
+
+    func run(_ operation: Operation, against address: String, seconds: Double, from prefix: [String]) throws -> LoadResult {
+        let mode: [String] =
+            switch operation {
+            case .ping1, .ping64: ["ping", "--size", "128"]
+            case .connect: ["connect", "--size", "128"]
+            case .bulk: ["bulk"]
+            }
+        let arguments = ["--connect", address, "--connections", String(operation.connections), "--seconds", String(seconds), "--json"]
+        let text = try Child.output(prefix + [program] + mode + arguments)
+        return try JSONDecoder().decode(LoadResult.self, from: Data(text.utf8))
+    }
+
+    /// Holds `count` connections open, each having echoed once, while `body` runs.
+    func whileHolding<Value>(_ count: Int, against address: String, from prefix: [String], _ body: () throws -> Value) throws -> Value {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments = prefix + [program, "hold", "--connect", address, "--connections", String(count)]
+        let output = Pipe()
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output
+        try process.run()
+        defer {
+            kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+        // It says so once all are open.
+        guard !output.fileHandleForReading.availableData.isEmpty else { throw BenchFailure("the connections to hold could not be opened") }
+        usleep(200_000)
+        return try body()
+    }
+}
+
+/// What one run of the load generator came to.
+struct LoadResult: Codable {
+    let operations: Double
+    let perSecond: Double
+    let errors: Int
+    let p50Microseconds: Double?
+    let p99Microseconds: Double?
+}

@@ -1,0 +1,65 @@
+import Foundation
+
+/// Two namespaces joined by a veth pair, an echo server in each, and the directory where configurations and logs lie.
+final class Stage {
+    static let near = "myelin-bench-a"
+    static let far = "myelin-bench-b"
+    /// The far node's address, as the near one sees it.
+    static let farAddress = "10.199.77.2"
+    static let serverPort = 7000
+
+    let cores: Cores
+    let directory: URL
+    let certificates: Certificates
+    private var servers: [Child] = []
+
+    init(load: LoadGenerator, cores: Cores) throws {
+        self.cores = cores
+        directory = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("myelin-bench-\(getpid())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        certificates = try Certificates(directory: directory.appendingPathComponent("certificates"))
+        Self.removeNamespaces()
+        try Self.makeNamespaces()
+        for namespace in [Self.near, Self.far] {
+            servers.append(
+                try Child(load.server(port: Self.serverPort), namespace: namespace, core: cores.server, log: log("server-" + namespace)))
+        }
+        for namespace in [Self.near, Self.far] { try Self.awaitListener(port: Self.serverPort, namespace: namespace) }
+    }
+
+    func log(_ name: String) -> URL { directory.appendingPathComponent(name + ".log") }
+
+    func close() {
+        servers.forEach { $0.end() }
+        Self.removeNamespaces()
+        try? FileManager.default.removeItem(at: directory)
+    }
+
+    private static func makeNamespaces() throws {
+        for namespace in [near, far] {
+            try Child.output(["ip", "netns", "add", namespace])
+            try Child.output(["ip", "-n", namespace, "link", "set", "lo", "up"])
+        }
+        try Child.output(["ip", "-n", near, "link", "add", "pair", "type", "veth", "peer", "name", "pair", "netns", far])
+        for (namespace, address) in [(near, "10.199.77.1/30"), (far, farAddress + "/30")] {
+            try Child.output(["ip", "-n", namespace, "address", "add", address, "dev", "pair"])
+            try Child.output(["ip", "-n", namespace, "link", "set", "pair", "up"])
+        }
+    }
+
+    /// Also of a run that was killed.
+    private static func removeNamespaces() {
+        for namespace in [near, far] { _ = try? Child.output(["ip", "netns", "delete", namespace]) }
+    }
+
+    /// Waits up to ten seconds until something listens on `port`.
+    static func awaitListener(port: Int, namespace: String) throws {
+        let deadline = Date().addingTimeInterval(10)
+        while Date() < deadline {
+            let listening = (try? Child.output(["ip", "netns", "exec", namespace, "ss", "-Hltn", "sport = :\(port)"])) ?? ""
+            if !listening.isEmpty { return }
+            usleep(50_000)
+        }
+        throw BenchFailure("nothing listens on port \(port) after 10 s")
+    }
+}

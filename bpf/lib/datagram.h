@@ -12,6 +12,7 @@ inline_always int judge_datagram(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
 				 struct wide_address *destination)
 {
 	__u32 reason = MYELIN_REASON_UDP, slot;
+	struct myelin_dns_slot *own;
 	struct wide_address to;
 
 	if (!id->who) {
@@ -27,6 +28,9 @@ inline_always int judge_datagram(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
 		}
 		count(MYELIN_COUNTER_TABLE_FULL);
 		reason = MYELIN_REASON_TABLE_FULL;
+	} else if ((own = slot_behind(destination)) && own->workload == id->who->workload) {
+		/* A connected v4-mapped socket comes here again with the slot that it is connected to. */
+		return PASS;
 	} else if (is_loopback(destination) && is_own_port(destination->port)) {
 		reason = MYELIN_REASON_OWN_PORT;
 	} else if (is_loopback(destination) && !is_node_socket(ctx, id->who)) {

@@ -1,6 +1,9 @@
 import Foundation
 
 /// `myelin-load`, which lies beside this program: the only place that knows its arguments and answers.
+///
+/// `echo --listen A` echoes on every connection. `ping`, `connect` and `bulk` with `--connect A --connections N --seconds S --json`
+/// print one `LoadResult`. `hold --connect A --connections N` opens N connections, echoes a byte on each, prints a line, and waits.
 struct LoadGenerator {
     let program: String
 

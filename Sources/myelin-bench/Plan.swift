@@ -38,7 +38,7 @@ enum Operation: String, CaseIterable, Codable {
     case ping64
     /// Connect, 128 bytes there and back, close; 16 at a time.
     case connect
-    /// One connection that sends as fast as it can to a server that reads.
+    /// One connection that sends as fast as it can to a server that echoes; what came back counts.
     case bulk
 
     var connections: Int {

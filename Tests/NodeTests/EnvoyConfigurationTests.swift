@@ -18,12 +18,14 @@ import Testing
     private func configurations() throws -> (client: String, server: String) {
         let client = EnvoyConfiguration.client(
             .init(
-                credential: try credential("gateway"), listen: .init(host: "127.0.0.1", port: 15181), node: .init(host: "127.0.0.1", port: 15182),
+                credential: try credential("gateway"), listen: .init(host: "127.0.0.1", port: 15181),
+                node: .init(host: "127.0.0.1", port: 15182),
                 endpoint: .init(host: "127.0.0.1", port: 15183), serverName: "wallet.default.svc",
                 expected: "spiffe://cluster.local/ns/default/sa/wallet"))
         let server = EnvoyConfiguration.server(
             .init(
-                credential: try credential("wallet"), listen: .init(host: "127.0.0.1", port: 15182), workload: .init(host: "127.0.0.1", port: 15183),
+                credential: try credential("wallet"), listen: .init(host: "127.0.0.1", port: 15182),
+                workload: .init(host: "127.0.0.1", port: 15183),
                 admitted: ["spiffe://cluster.local/ns/default/sa/gateway"]))
         return (client, server)
     }

@@ -23,15 +23,18 @@ inline_always struct myelin_flow *find_permit(__u64 netns, const struct wide_add
 	return bpf_map_lookup_elem(&flows, &key);
 }
 
-/* The connection is one that the daemon makes in namespace `netns`, or a permitted direct flow. */
-inline_always int is_vouched_for(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
+/* The daemon makes this connection in namespace `netns`. */
+inline_always int is_delivery(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
 {
 	struct myelin_flow_key key = {0};
 
 	set_flow(&key, netns, source, destination);
-	if (bpf_map_lookup_elem(&deliveries, &key))
-		return 1;
-	return find_permit(netns, source, destination) != 0;
+	return bpf_map_lookup_elem(&deliveries, &key) != 0;
+}
+
+inline_always int is_vouched_for(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
+{
+	return is_delivery(netns, source, destination) || find_permit(netns, source, destination);
 }
 
 /* The two ends of a socket, seen from itself. */

@@ -8,12 +8,12 @@
 /* What a socket's packets may do. */
 enum flow_kind {
 	KIND_NONE = 0,
-	KIND_EXEMPT,         /* made by a process that is not meshed */
-	KIND_LOCAL,          /* over a pod's own loopback */
-	KIND_PROXY,          /* to the daemon */
-	KIND_DIRECT,         /* to a local endpoint: only while the daemon lives */
-	KIND_INBOUND,        /* accepted: its SYN passed the guard */
-	KIND_DIRECT_INBOUND, /* accepted from a direct flow: only while the daemon lives */
+	KIND_EXEMPT,         /* made by a process that is not meshed, or by the daemon */
+	KIND_LOCAL,          /* over a pod's own loopback, or accepted from the daemon: stays on `lo` */
+	KIND_PROXY,          /* to the daemon: stays on `lo` */
+	KIND_DIRECT,         /* to a local endpoint: to its address, while the daemon lives */
+	KIND_DIRECT_INBOUND, /* accepted from a direct flow: to the caller's address, while the daemon lives */
+	KIND_PLAINTEXT,      /* accepted because the guard is permissive */
 	KIND_CAPTURED,       /* accepted by the daemon from a capture listener: `origin` is the caller's */
 };
 

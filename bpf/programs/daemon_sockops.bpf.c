@@ -38,6 +38,7 @@ inline_always void on_delivery(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 
 	if (!state)
 		return;
+	state->kind = KIND_EXEMPT;
 	read_ends(ctx, &local, &remote);
 	set_flow(&key, bpf_get_netns_cookie(ctx), &local, &remote);
 	if (bpf_map_update_elem(&deliveries, &key, &flow, BPF_ANY)) {

@@ -26,6 +26,16 @@ inline_always void report_leak(const struct identity *id, const struct packet *p
 	end_event(event);
 }
 
+inline_always int drop_leak(struct __sk_buff *skb, const struct identity *id)
+{
+	struct packet p = {0};
+
+	if (read_packet(skb, &p))
+		read_ports(skb, &p);
+	report_leak(id, &p);
+	return REFUSE;
+}
+
 /* A packet of a socket that no hook marked. */
 inline_always int judge_unmarked(struct __sk_buff *skb, struct bpf_sock *sk, const struct socket_state *state)
 {
@@ -37,13 +47,48 @@ inline_always int judge_unmarked(struct __sk_buff *skb, struct bpf_sock *sk, con
 	/* Answers of a listener to a SYN that the guard let pass. */
 	if (sk->protocol == IPPROTO_TCP && sk->state == BPF_TCP_LISTEN)
 		return PASS;
-	if (!read_packet(skb, &p))
-		return REFUSE;
-	read_ports(skb, &p);
-	if (p.protocol == IPPROTO_UDP && skb->ifindex == LOOPBACK_IFINDEX && (is_loopback(&p.destination) || is_v6_slot(&p.destination)))
+	if (read_packet(skb, &p) && p.protocol == IPPROTO_UDP && skb->ifindex == LOOPBACK_IFINDEX &&
+	    (is_loopback(&p.destination) || is_v6_slot(&p.destination)))
 		return PASS;
-	report_leak(&id, &p);
-	return REFUSE;
+	return drop_leak(skb, &id);
+}
+
+/* The packet goes where its flow goes: source routes (IP_OPTIONS, IPV6_RTHDR) could lead it elsewhere. */
+inline_always int keeps_to_flow(struct __sk_buff *skb, const struct socket_state *state)
+{
+	struct wide_address destination;
+	struct packet p = {0};
+
+	destination.value = state->flow.destination;
+	if (!read_packet(skb, &p))
+		return 0;
+	p.destination.port = destination.port;
+	return same_address(&p.destination, &destination);
+}
+
+inline_always int judge_direct(struct __sk_buff *skb, struct bpf_sock *sk, const struct socket_state *state)
+{
+	struct identity id;
+
+	if (!daemon_lives()) {
+		count(MYELIN_COUNTER_PAUSED);
+		return REFUSE;
+	}
+	if (keeps_to_flow(skb, state))
+		return PASS;
+	id = packet_identity(sk, state);
+	return id.who ? drop_leak(skb, &id) : REFUSE;
+}
+
+/* Not even a source route leads it off the machine. */
+inline_always int judge_loopback(struct __sk_buff *skb, struct bpf_sock *sk, const struct socket_state *state)
+{
+	struct identity id;
+
+	if (skb->ifindex == LOOPBACK_IFINDEX)
+		return PASS;
+	id = packet_identity(sk, state);
+	return id.who ? drop_leak(skb, &id) : REFUSE;
 }
 
 SEC("cgroup_skb/egress")
@@ -58,13 +103,18 @@ int egress(struct __sk_buff *skb)
 	if (!sk)
 		return PASS;
 	state = bpf_sk_storage_get(&sockets, sk, 0, 0);
-	if (state && state->kind != KIND_NONE) {
-		if (state->kind != KIND_DIRECT && state->kind != KIND_DIRECT_INBOUND)
-			return PASS;
-		if (daemon_lives())
-			return PASS;
-		count(MYELIN_COUNTER_PAUSED);
-		return REFUSE;
+	if (!state)
+		return judge_unmarked(skb, sk, state);
+	switch (state->kind) {
+	case KIND_NONE:
+		return judge_unmarked(skb, sk, state);
+	case KIND_LOCAL:
+	case KIND_PROXY:
+		return judge_loopback(skb, sk, state);
+	case KIND_DIRECT:
+	case KIND_DIRECT_INBOUND:
+		return judge_direct(skb, sk, state);
+	default:
+		return PASS;
 	}
-	return judge_unmarked(skb, sk, state);
 }

@@ -24,8 +24,10 @@ int sock_create(struct bpf_sock *ctx)
 	__u32 reason;
 
 	if (is_exempt(&id)) {
+		if (!id.who)
+			return PASS;
 		state = bpf_sk_storage_get(&sockets, ctx, 0, BPF_SK_STORAGE_GET_F_CREATE);
-		if (state && id.who) {
+		if (state) {
 			state->cgroup = id.cgroup;
 			state->kind = KIND_EXEMPT;
 		}

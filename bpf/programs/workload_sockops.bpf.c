@@ -57,13 +57,13 @@ inline_always void on_connecting(struct bpf_sock_ops *ctx, struct socket_state *
 	if (state->kind == KIND_DIRECT && !is_loopback(&remote))
 		netns = 0;
 	set_flow(&flow, netns, &local, &remote);
+	state->flow = flow;
 	failed = state->kind == KIND_PROXY ? enter_pending(&flow, state) : enter_permit(&flow, state);
 	if (failed) {
 		/* Closed: the listener or the guard will not take it. */
 		report_full(state, &local);
 		return;
 	}
-	state->flow = flow;
 	state->entered = 1;
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
@@ -117,12 +117,21 @@ inline_always void on_accepted(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	struct socket_state *state = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
 	struct wide_address local, remote;
+	__u64 netns;
 
 	/* The daemon's own program, which runs first, may have marked it. */
 	if (!state || state->kind != KIND_NONE)
 		return;
 	read_ends(ctx, &local, &remote);
-	state->kind = find_permit(bpf_get_netns_cookie(ctx), &remote, &local) ? KIND_DIRECT_INBOUND : KIND_INBOUND;
+	netns = bpf_get_netns_cookie(ctx);
+	/* As the packets of this socket go: from here to the caller. */
+	set_flow(&state->flow, netns, &local, &remote);
+	if (find_permit(netns, &remote, &local))
+		state->kind = KIND_DIRECT_INBOUND;
+	else if (is_loopback(&local) || is_delivery(netns, &remote, &local))
+		state->kind = KIND_LOCAL;
+	else
+		state->kind = KIND_PLAINTEXT;
 }
 
 SEC("sockops")

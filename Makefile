@@ -14,6 +14,8 @@ BENCH_OUT ?= .build/bench
 BIN := .build/$(CONFIG)
 PROGRAMS := myelind myelinctl
 SWIFT := $(shell scripts/swift-path.sh)
+# Swift's own clang compiles for the kernel too.
+CLANG := $(shell command -v clang || echo $$(dirname $$(readlink -f $(SWIFT)))/clang)
 SWIFT_FILES := Package.swift Sources Tests
 C_FILES := $(shell git ls-files 'bpf/*.c' 'bpf/*.h' 'Sources/*.c' 'Sources/*.h' 2>/dev/null)
 PHASE := scripts/phase.sh
@@ -37,7 +39,7 @@ build: ## compile the programs, the tests and the kernel programs
 
 bpf: ## compile the kernel programs and put them beside the daemon
 	@mkdir -p .build/bpf
-	@$(PHASE) "kernel programs" $(MAKE) --no-print-directory -C bpf OUT=$(CURDIR)/.build/bpf
+	@$(PHASE) "kernel programs" $(MAKE) --no-print-directory -C bpf OUT=$(CURDIR)/.build/bpf CLANG=$(CLANG)
 	@if [ -d $(BIN) ]; then cp .build/bpf/*.bpf.o $(BIN)/; fi
 
 test: ## everything: build, unit tests in parallel, node tests one by one as root (what the README promises)

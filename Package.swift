@@ -67,17 +67,21 @@ let package = Package(
         mesh("MeshPolicy", ["MeshTypes"]),
         mesh("MeshSnapshot", ["MeshTypes", "MeshPolicy", "MeshTLS"]),
         mesh("MeshTelemetry", ["MeshTypes"]),
-        mesh("MeshDataPlane", [
-            "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshSnapshot", "MeshTelemetry",
-        ]),
+        mesh(
+            "MeshDataPlane",
+            [
+                "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshSnapshot", "MeshTelemetry",
+            ]),
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
         mesh("MeshConfig", ["MeshTypes", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshConfig"]),
         mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient]),
-        mesh("MeshControl", [
-            "MeshTypes", "MeshSystem", "MeshBPF", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshConfig",
-            "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
-        ]),
+        mesh(
+            "MeshControl",
+            [
+                "MeshTypes", "MeshSystem", "MeshBPF", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshConfig",
+                "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
+            ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
         program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),

@@ -111,7 +111,18 @@ check_swift() {
     fi
 }
 
-# What the kernel programs need. $1: the word for what happens without it ("fail" or "skip").
+# Swift's clang compiles the kernel programs, if it knows the target; else Debian's has to.
+check_clang() {
+    local clang
+    clang=$(command -v clang || echo "$(dirname "$(readlink -f "$(command -v "$(scripts/swift-path.sh)")")")/clang")
+    if ! echo 'int a;' | "$clang" -target bpf -x c -c -o /dev/null - 2>/dev/null; then
+        build_packages="$build_packages
+clang|compiles the kernel programs"
+        install_missing
+    fi
+}
+
+# What running the kernel programs needs: prints the first thing that is missing, nothing if all is there.
 check_kernel() {
     local release major minor
     release=$(uname -r)
@@ -142,6 +153,7 @@ check_kernel() {
 
 install_missing
 check_swift
+check_clang
 case "$purpose" in
 demo | bench | all)
     problem=$(check_kernel)

@@ -18,10 +18,7 @@ int clinux_setns(int fd, int kind) { return setns(fd, kind); }
 
 int clinux_unshare(int flags) { return unshare(flags); }
 
-int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags)
-{
-	return accept4(fd, address, length, flags);
-}
+int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) { return accept4(fd, address, length, flags); }
 
 int clinux_unacknowledged(int fd)
 {

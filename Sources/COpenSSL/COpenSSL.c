@@ -1,30 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "COpenSSL.h"
 
-int copenssl_configure(SSL_CTX *context) {
-    SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_NO_COMPRESSION);
-    /* Without NO_AUTO_CHAIN OpenSSL builds and verifies our own chain again in every handshake. */
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-    return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 && SSL_CTX_set_num_tickets(context, 0) == 1;
+int copenssl_configure(SSL_CTX *context)
+{
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_COMPRESSION);
+	/* Without NO_AUTO_CHAIN OpenSSL builds and verifies our own chain again in every handshake. */
+	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_num_tickets(context, 0) == 1;
 }
 
 int copenssl_set_groups(SSL_CTX *context, const char *groups) { return (int)SSL_CTX_set1_groups_list(context, groups); }
 
-void copenssl_on_server_name(SSL_CTX *context, copenssl_server_name_callback callback, void *argument) {
-    SSL_CTX_set_tlsext_servername_callback(context, callback);
-    SSL_CTX_set_tlsext_servername_arg(context, argument);
+void copenssl_on_server_name(SSL_CTX *context, copenssl_server_name_callback callback, void *argument)
+{
+	SSL_CTX_set_tlsext_servername_callback(context, callback);
+	SSL_CTX_set_tlsext_servername_arg(context, argument);
 }
 
-int copenssl_add_chain(SSL_CTX *context, X509 *certificate) {
-    return (int)SSL_CTX_add1_chain_cert(context, certificate);
-}
+int copenssl_add_chain(SSL_CTX *context, X509 *certificate) { return (int)SSL_CTX_add1_chain_cert(context, certificate); }
 
-void copenssl_use_store(SSL_CTX *context, X509_STORE *store) {
-    SSL_CTX_set1_cert_store(context, store);
-}
+void copenssl_use_store(SSL_CTX *context, X509_STORE *store) { SSL_CTX_set1_cert_store(context, store); }
 
 int copenssl_set_server_name(SSL *ssl, const char *name) { return (int)SSL_set_tlsext_host_name(ssl, name); }
 

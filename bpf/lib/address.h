@@ -75,10 +75,7 @@ inline_always int is_v6_slot(const struct wide_address *a)
 }
 
 /* One of the daemon's own ports. */
-inline_always int is_own_port(__u16 port)
-{
-	return port == MYELIN_CAPTURE_PORT || port == MYELIN_DNS_PORT || port == MYELIN_TUNNEL_PORT;
-}
+inline_always int is_own_port(__u16 port) { return port == MYELIN_CAPTURE_PORT || port == MYELIN_DNS_PORT || port == MYELIN_TUNNEL_PORT; }
 
 /* The address in the context of a socket address hook, as `v6` says. */
 inline_always void read_user(struct bpf_sock_addr *ctx, int v6, struct wide_address *a)

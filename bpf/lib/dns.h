@@ -13,8 +13,7 @@
 inline_always __u32 dns_slot(const struct myelin_workload *who, const struct wide_address *server)
 {
 	struct myelin_dns_key key = {.server = server->value, .workload = who->workload};
-	struct myelin_dns_slot entry = {
-		.server = server->value, .workload = who->workload, .service = who->service, .netns = who->netns};
+	struct myelin_dns_slot entry = {.server = server->value, .workload = who->workload, .service = who->service, .netns = who->netns};
 	__u32 workload = who->workload, zero = 0, slot, *known, *taken, *next;
 
 	known = bpf_map_lookup_elem(&dns_servers, &key);

@@ -13,8 +13,8 @@
 #define TCP_ACK 0x10
 
 struct packet {
-	__u32 protocol; /* IPPROTO_*; for IPv6 the first next header */
-	__u32 transport; /* offset of the transport header */
+	__u32 protocol;                          /* IPPROTO_*; for IPv6 the first next header */
+	__u32 transport;                         /* offset of the transport header */
 	struct wide_address source, destination; /* ports are 0 until read_ports */
 };
 

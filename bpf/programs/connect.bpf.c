@@ -144,8 +144,8 @@ inline_always int is_served(const struct decision *decided, const struct myelin_
 	return decided->kind == KIND_LOCAL || daemon_lives();
 }
 
-inline_always int on_stream(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct socket_state *state, int v6,
-			    const struct identity *id, struct wide_address *dialled)
+inline_always int on_stream(struct bpf_sock_addr *ctx, struct bpf_sock *sk, struct socket_state *state, int v6, const struct identity *id,
+			    struct wide_address *dialled)
 {
 	struct decision decided = {0};
 

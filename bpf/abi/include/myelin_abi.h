@@ -239,16 +239,16 @@ struct myelin_guard_constants {
 /* counters: a per-CPU array. */
 enum myelin_counter {
 	MYELIN_COUNTER_LOST_EVENTS = 0,
-	MYELIN_COUNTER_CAPTURED = 1,         /* connections sent to the daemon */
-	MYELIN_COUNTER_DIRECT = 2,           /* connections that went directly to a local endpoint */
-	MYELIN_COUNTER_LOCAL = 3,            /* connections over a pod's own loopback */
-	MYELIN_COUNTER_DENIED_OUTBOUND = 4,  /* refused at connect, sendmsg or socket */
-	MYELIN_COUNTER_DENIED_INBOUND = 5,   /* refused by a guard */
-	MYELIN_COUNTER_PERMISSIVE = 6,       /* plaintext that a permissive guard passed */
-	MYELIN_COUNTER_DNS = 7,              /* datagrams and UDP connects sent to the resolver */
-	MYELIN_COUNTER_LEAKS = 8,            /* packets dropped by the backstops */
-	MYELIN_COUNTER_PAUSED = 9,           /* packets of direct flows dropped because the daemon is dead */
-	MYELIN_COUNTER_TABLE_FULL = 10,      /* connections refused because a map was full */
+	MYELIN_COUNTER_CAPTURED = 1,        /* connections sent to the daemon */
+	MYELIN_COUNTER_DIRECT = 2,          /* connections that went directly to a local endpoint */
+	MYELIN_COUNTER_LOCAL = 3,           /* connections over a pod's own loopback */
+	MYELIN_COUNTER_DENIED_OUTBOUND = 4, /* refused at connect, sendmsg or socket */
+	MYELIN_COUNTER_DENIED_INBOUND = 5,  /* refused by a guard */
+	MYELIN_COUNTER_PERMISSIVE = 6,      /* plaintext that a permissive guard passed */
+	MYELIN_COUNTER_DNS = 7,             /* datagrams and UDP connects sent to the resolver */
+	MYELIN_COUNTER_LEAKS = 8,           /* packets dropped by the backstops */
+	MYELIN_COUNTER_PAUSED = 9,          /* packets of direct flows dropped because the daemon is dead */
+	MYELIN_COUNTER_TABLE_FULL = 10,     /* connections refused because a map was full */
 	MYELIN_COUNTERS = 11,
 };
 

@@ -2,7 +2,7 @@ import Foundation
 import MeshTypes
 import Testing
 
-@testable import MeshBPF
+import MeshBPF
 
 extension KernelTests {
     @Suite struct DirectPath {

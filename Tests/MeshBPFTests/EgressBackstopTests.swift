@@ -1,7 +1,7 @@
 import MeshTypes
 import Testing
 
-@testable import MeshBPF
+import MeshBPF
 
 /// Counts the frames that reach the outsider, until a line of input.
 private let sniffer = """

@@ -1,7 +1,7 @@
 import MeshTypes
 import Testing
 
-@testable import MeshBPF
+import MeshBPF
 
 extension KernelTests {
     @Suite struct KernelIdentity {

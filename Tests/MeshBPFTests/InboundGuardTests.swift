@@ -3,7 +3,7 @@ import MeshSystem
 import MeshTypes
 import Testing
 
-@testable import MeshBPF
+import MeshBPF
 
 extension KernelTests {
     @Suite struct InboundGuard {

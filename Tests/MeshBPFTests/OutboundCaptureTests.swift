@@ -1,7 +1,7 @@
 import MeshTypes
 import Testing
 
-@testable import MeshBPF
+import MeshBPF
 
 /// All tests of the kernel programs: one at a time, since each moves this process through cgroups.
 @Suite(.serialized, .enabled(if: Arena.isPossible, "needs root and cgroup v2"))

@@ -46,6 +46,11 @@ struct RepositoryTests {
         #expect((swift + Repository.kernel + Repository.shims + Repository.documents).flatMap(Words.pathFindings) == [])
     }
 
+    /// The one configuration that is built, release, has no testing symbols; `package` access is enough.
+    @Test func testsUsePackageAccess() {
+        #expect(Repository.tests.filter { $0.text.contains("\n@test" + "able ") }.map(\.path) == [])
+    }
+
     @Test func kernelFilesNameTheirLicence() {
         #expect(
             Repository.kernel.filter { !$0.text.prefix(200).contains("SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause") }.map(\.path)

@@ -12,7 +12,7 @@ internal import Synchronization
 package final class Capture: Sendable {
     /// True when maps and links of a daemon before this one were taken over.
     package let tookOver: Bool
-    let options: CaptureOptions
+    package let options: CaptureOptions
     let pins: PinLayout
     let maps: CaptureMaps
     let events: EventRing

@@ -4,7 +4,7 @@ internal import Glibc
 internal import MeshSystem
 
 /// Where maps and links are pinned: `<directory>/v<ABI version>/{maps,links,guards}`. Pins of another version are never taken over.
-struct PinLayout: Sendable {
+package struct PinLayout: Sendable {
     let root: String
 
     init(directory: String) { root = "\(directory)/v\(MYELIN_ABI_VERSION)" }
@@ -29,7 +29,7 @@ struct PinLayout: Sendable {
     }
 
     /// Names of the pins in a directory.
-    static func names(in directory: String) -> [String] {
+    package static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }
         defer { closedir(stream) }
         var names: [String] = []

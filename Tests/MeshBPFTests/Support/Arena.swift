@@ -2,7 +2,7 @@ import Foundation
 import MeshSystem
 import MeshTypes
 
-@testable import MeshBPF
+import MeshBPF
 
 /// A node on this machine: namespaces for the node, two pods and an outsider on one bridge, and a cgroup tree. Removed at the end.
 ///

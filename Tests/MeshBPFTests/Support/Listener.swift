@@ -3,7 +3,7 @@ import MeshSystem
 import MeshTypes
 import Synchronization
 
-@testable import MeshBPF
+import MeshBPF
 
 /// The daemon's end in a namespace, as small as can be: says what the kernel says of each connection, then echoes.
 final class Listener: @unchecked Sendable {

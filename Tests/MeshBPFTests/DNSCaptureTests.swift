@@ -13,11 +13,13 @@ private let resolver = """
         while True:
             data, extra, flags, peer = s.recvmsg(2048, 256)
             for level, kind, value in extra:
-                if v6: reply = [(level, kind, value[:16] + struct.pack('i', 0))]; slot = struct.unpack('!I', value[12:16])[0]
-                else: reply = [(level, kind, struct.pack('i', 0) + value[8:12] + value[8:12])]; slot = struct.unpack('!I', value[8:12])[0] & 0xffffff
+                at = value[12:16] if v6 else value[8:12]; slot = struct.unpack('!I', at)[0] & 0xffffff
+                reply = [(level, kind, value[:16] + bytes(4) if v6 else bytes(4) + at + at)]
             s.sendmsg([b'slot %d' % slot], reply, 0, peer)
     a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.setsockopt(0, 8, 1); a.bind(('0.0.0.0', 15053))
-    b = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); b.setsockopt(41, 26, 1); b.setsockopt(41, 49, 1); b.setsockopt(41, 78, 1); b.bind(('::', 15053))
+    b = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    for option in (26, 49, 78): b.setsockopt(41, option, 1)
+    b.bind(('::', 15053))
     threading.Thread(target=serve, args=(a, False), daemon=True).start()
     print('ready')
     serve(b, True)
@@ -80,7 +82,9 @@ extension KernelTests {
                 """)
             #expect(text == "64 EPERM")
             #expect(arena.reasons() == Array(repeating: .tableFull, count: 36))
-            #expect(try arena.python("b", "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'q', ('10.1.0.1', 53)); print('sent')") == "sent")
+            #expect(
+                try arena.python("b", "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'q', ('10.1.0.1', 53)); print('sent')")
+                    == "sent")
         }
 
         @Test func sendsDNSOverTCPToTheDaemon() throws {

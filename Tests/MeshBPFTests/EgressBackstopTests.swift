@@ -12,8 +12,9 @@ private let sniffer = """
         if s in ready:
             frame, where = s.recvfrom(2000)
             # Only IPv4 and IPv6 that arrived, without neighbour discovery and other ICMP.
-            if where[2] != 4 and (frame[12:14] == b'\\x08\\x00' and frame[23] != 1 or frame[12:14] == b'\\x86\\xdd' and frame[20] not in (0, 58)):
-                count += 1
+            kind = frame[12:14]
+            if where[2] != 4 and kind == b'\\x08\\x00' and frame[23] != 1: count += 1
+            if where[2] != 4 and kind == b'\\x86\\xdd' and frame[20] not in (0, 58): count += 1
         elif sys.stdin in ready: print(count); break
     """
 

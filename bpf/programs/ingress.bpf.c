@@ -47,33 +47,25 @@ inline_always int judge_syn(struct __sk_buff *skb, const struct identity *id, co
 	return REFUSE;
 }
 
-inline_always int is_syn(struct __sk_buff *skb, const struct packet *p)
-{
-	__u8 flags;
-
-	if (bpf_skb_load_bytes(skb, p->transport + TCP_FLAGS_OFFSET, &flags, 1))
-		return 0;
-	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-}
-
 SEC("cgroup_skb/ingress")
 int ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
+	__u32 protocol, transport;
 	struct packet p = {0};
 	struct identity id;
 
-	if (!sk || !read_packet(skb, &p))
+	if (!sk || !read_transport(skb, &protocol, &transport))
 		return PASS;
-	if (p.protocol == IPPROTO_TCP ? !is_syn(skb, &p) : p.protocol != IPPROTO_UDP || skb->ifindex == LOOPBACK_IFINDEX)
+	if (protocol == IPPROTO_TCP ? !is_syn(skb, transport) : protocol != IPPROTO_UDP || skb->ifindex == LOOPBACK_IFINDEX)
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || !read_ports(skb, &p))
+	if (!sk || !read_packet(skb, &p) || !read_ports(skb, &p))
 		return PASS;
 	id = packet_identity(sk, bpf_sk_storage_get(&sockets, sk, 0, 0));
 	if (!is_meshed(id.who))
 		return PASS;
-	if (p.protocol == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP)
 		return judge_syn(skb, &id, &p);
 	report_stray(&id, &p, MYELIN_REASON_UDP);
 	return REFUSE;

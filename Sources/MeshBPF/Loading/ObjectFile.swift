@@ -20,7 +20,9 @@ struct ObjectFile: ~Copyable {
 
     /// Sets the constants (`.rodata.constants`) of the programs. Before loading only.
     borrowing func setConstants<Constants: BitwiseCopyable>(_ constants: Constants) throws(KernelError) {
-        guard let map = bpf_object__find_map_by_name(object, ".rodata.constants") else { throw KernelError("find the constants of \(path)", code: ENOENT) }
+        guard let map = bpf_object__find_map_by_name(object, ".rodata.constants") else {
+            throw KernelError("find the constants of \(path)", code: ENOENT)
+        }
         var size = 0
         guard let target = bpf_map__initial_value(map, &size), size == MemoryLayout<Constants>.size else {
             throw KernelError("set the constants of \(path)", code: EINVAL)

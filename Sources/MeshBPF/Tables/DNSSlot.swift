@@ -1,7 +1,9 @@
 internal import CMyelinABI
 package import MeshTypes
 
-/// Who asks which DNS server, behind a slot address (`127.x.y.z:15053`, `fd6d:7965:6c69:1::<slot>`).
+/// Who asks which DNS server, behind a slot address: `127.x.y.z` or `[fd6d:7965:6c69:1::<slot>]`, port 15053, with the slot in the low
+/// 24 bits. The resolver answers from the address that it was asked at (IP_PKTINFO, IPV6_PKTINFO); for IPv6, whose slots are routes and no
+/// interface's addresses, its socket needs IPV6_FREEBIND.
 package struct DNSSlot: KernelLayout {
     /// The server that the workload asked.
     package let server: SocketAddress

@@ -1,4 +1,5 @@
 internal import CBPF
+internal import CMyelinABI
 internal import Glibc
 internal import Synchronization
 
@@ -6,6 +7,8 @@ internal import Synchronization
 struct KernelMap<Key: KernelLayout, Value: KernelLayout>: Sendable {
     let name: String
     let descriptor: Int32
+    /// More keys than any map holds.
+    private var maximumWalk: Int { 2 * Int(MYELIN_MAX_DESTINATIONS) }
 
     func set(_ key: Key, _ value: Value) throws(KernelError) {
         let result = withUnsafePointer(to: key.raw) { key in
@@ -33,14 +36,15 @@ struct KernelMap<Key: KernelLayout, Value: KernelLayout>: Sendable {
         }
     }
 
-    /// All keys; entries that the kernel adds or removes meanwhile may be missed.
+    /// All keys; entries that the kernel adds or removes meanwhile may be missed or seen twice. When the entry that the walk stands on
+    /// goes, the kernel starts again from the beginning: the bound ends such a walk.
     func keys() -> [Key] {
         withUnsafeTemporaryAllocation(of: Key.Raw.self, capacity: 2) { slots in
             let current = slots.baseAddress!
             let next = current + 1
             var found: [Key] = []
             var result = bpf_map_get_next_key(descriptor, nil, UnsafeMutableRawPointer(next))
-            while result == 0 {
+            while result == 0, found.count < maximumWalk {
                 current.pointee = next.pointee
                 found.append(Key(raw: current.pointee))
                 result = bpf_map_get_next_key(descriptor, UnsafeRawPointer(current), UnsafeMutableRawPointer(next))

@@ -13,6 +13,7 @@ enum SessionCallbacks {
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, dataCame)
         nghttp2_session_callbacks_set_on_frame_recv_callback(table, frameCame)
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table, invalidFrameCame)
+        nghttp2_session_callbacks_set_unpack_extension_callback(table, extensionCame)
         nghttp2_session_callbacks_set_on_frame_send_callback(table, frameSent)
         nghttp2_session_callbacks_set_on_stream_close_callback(table, streamClosed)
         nghttp2_session_callbacks_set_data_source_read_length_callback(table, dataLength)
@@ -83,6 +84,9 @@ enum SessionCallbacks {
         return verdict(state)
     }
 
+    /// Frames of unknown types are counted when they begin, and ignored (RFC 9113 §5.5).
+    private static let extensionCame: nghttp2_unpack_extension_callback = { _, _, _, _ in NGHTTP2_ERR_CANCEL.rawValue }
+
     // MARK: Sending
 
     private static let dataLength: nghttp2_data_source_read_length_callback = { _, _, _, connection, stream, frame, _ in
@@ -91,7 +95,12 @@ enum SessionCallbacks {
 
     private static let pull: nghttp2_data_source_read_callback = { _, stream, buffer, capacity, flags, source, user in
         let state = state(user)
-        let token = UInt64(UInt(bitPattern: source.unsafelyUnwrapped.pointee.ptr))
+        var token = UInt64(UInt(bitPattern: source.unsafelyUnwrapped.pointee.ptr))
+        if token == 0 {
+            // Accepted from within the request handler, before its token was known.
+            token = state.pointee.token(of: stream)
+            source.unsafelyUnwrapped.pointee.ptr = UnsafeMutableRawPointer(bitPattern: UInt(token))
+        }
         let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
         switch state.pointee.handlers.pull(state.pointee.owner, token: token, into: room) {
         case .bytes(let count):

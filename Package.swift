@@ -96,7 +96,7 @@ let package = Package(
         tests("MeshBPFTests", ["MeshBPF", "MeshLab"]),
         tests("MeshTLSTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshRuntimeTests", ["MeshRuntime"]),
-        tests("MeshProtocolsTests", ["MeshProtocols"]),
+        tests("MeshProtocolsTests", ["MeshTypes", "MeshProtocols"], resources: [.copy("Corpus")]),
         tests("MeshPolicyTests", ["MeshPolicy"]),
         tests("MeshSnapshotTests", ["MeshSnapshot"]),
         tests("MeshTelemetryTests", ["MeshTelemetry"]),

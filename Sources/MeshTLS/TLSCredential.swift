@@ -12,8 +12,8 @@ package final class TLSCredential: Sendable {
     package let notAfter: Int64
     /// Hexadecimal, upper case.
     package let serial: String
-    let client: SessionContext
-    let server: SessionContext
+    let client: SessionParameters
+    let server: SessionParameters
 
     /// - Parameters:
     ///   - chainDER: leaf first, without the root.
@@ -40,9 +40,9 @@ package final class TLSCredential: Sendable {
         self.notBefore = notBefore
         self.notAfter = notAfter
         serial = leaf.serial
-        client = try SessionContext(.client)
+        client = try SessionParameters(.client)
         try client.use(chainDER: chainDER, key: privateKey, trust: trust)
-        server = try SessionContext(.server)
+        server = try SessionParameters(.server)
         try server.use(chainDER: chainDER, key: privateKey, trust: trust)
     }
 }

@@ -5,12 +5,12 @@ internal import MeshTypes
 package final class TLSServerCredentials: Sendable {
     private let byServerName: [String: TLSCredential]
     /// Where a session starts before the client has named a service; nil if OpenSSL has no memory, then every session is refused.
-    let context: SessionContext?
+    let context: SessionParameters?
 
     /// - Parameter byServerName: by SNI, lower case. A client that names none of these, or nothing, is refused.
     package init(_ byServerName: [String: TLSCredential]) {
         self.byServerName = byServerName
-        context = try? SessionContext(.server)
+        context = try? SessionParameters(.server)
         guard let context else { return }
         // The table is owned by every session that started from it, and so outlives the pointer's use.
         copenssl_on_server_name(context.pointer, Self.choose, Unmanaged.passUnretained(self).toOpaque())

@@ -58,7 +58,7 @@ package struct TLSSession: ~Copyable {
         return session
     }
 
-    private init(_ context: SessionContext?, owner: AnyObject, _ initial: SessionState, recordsPerKey: Int) {
+    private init(_ context: SessionParameters?, owner: AnyObject, _ initial: SessionState, recordsPerKey: Int) {
         self.owner = owner
         recordsUntilNewKey = recordsPerKey
         self.recordsPerKey = recordsPerKey

@@ -79,7 +79,7 @@ struct LintTests {
     }
 
     @Test func objectsToStrayFiles() {
-        let declared = Targets.declared(in: "        mesh(\"MeshTypes\"),\n .target(name: \"CLinux\"),")
+        let declared = Targets.declared(in: "        mesh(\n  \"MeshTypes\"),\n .target(name: \"CLinux\"),")
         #expect(declared == ["MeshTypes", "CLinux"])
         #expect(Targets.findings(in: source("MeshGone", "let a = 1"), declared: declared).count == 1)
         #expect(Targets.findings(in: source("MeshTypes", "// nothing"), declared: declared).count == 1)

@@ -1,13 +1,14 @@
+import Foundation
+
 /// Every folder is a target and every target a folder: nothing lies about that no build sees.
 enum Targets {
-    /// The names that the manifest declares.
+    /// The names that the manifest declares: what stands in quotes behind one of its calls, on the same line or the next.
     static func declared(in manifest: String) -> Set<String> {
         var names: Set<String> = []
-        for line in manifest.split(separator: "\n") {
-            let trimmed = line.drop { $0 == " " }
-            for opening in ["mesh(\"", "program(\"", "tests(\"", ".target(name: \"", ".executableTarget(name: \"", ".testTarget(name: \""]
-            where trimmed.hasPrefix(opening) {
-                names.insert(String(trimmed.dropFirst(opening.count).prefix { $0 != "\"" }))
+        for call in ["mesh(", "program(", "tests(", "target(name:", "Target(name:"] {
+            for piece in manifest.components(separatedBy: call).dropFirst() {
+                let rest = piece.drop { $0.isWhitespace }
+                if rest.first == "\"" { names.insert(String(rest.dropFirst().prefix { $0 != "\"" })) }
             }
         }
         return names

@@ -1,7 +1,7 @@
 internal import COpenSSL
 
 /// An `SSL_CTX`: what all sessions of one credential and one direction have in common. Made once, never changed.
-final class SessionContext: Sendable {
+final class SessionParameters: Sendable {
     /// AES-128 first: the fastest at full strength. The order is the server's to decide.
     private static let cipherSuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
     private static let groups = "X25519:P-256"
@@ -56,10 +56,11 @@ final class SessionContext: Sendable {
 enum ApplicationProtocol {
     static let list: [UInt8] = [2, UInt8(ascii: "h"), UInt8(ascii: "2")]
 
-    typealias Select = @convention(c) (
-        OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?, UnsafePointer<UInt8>?, UInt32,
-        UnsafeMutableRawPointer?
-    ) -> Int32
+    typealias Select =
+        @convention(c) (
+            OpaquePointer?, UnsafeMutablePointer<UnsafePointer<UInt8>?>?, UnsafeMutablePointer<UInt8>?, UnsafePointer<UInt8>?, UInt32,
+            UnsafeMutableRawPointer?
+        ) -> Int32
 
     static let select: Select = { _, chosen, chosenLength, offered, offeredLength, _ in
         guard let chosen, let chosenLength, let offered else { return SSL_TLSEXT_ERR_ALERT_FATAL }

@@ -1,3 +1,4 @@
+import Foundation
 import MeshTypes
 import Testing
 
@@ -50,6 +51,30 @@ extension KernelTests {
             #expect(arena.capture.statistics().pending == 0)
             #expect(arena.capture.statistics().captured == 400)
             #expect(arena.daemons.flatMap(\.origins).allSatisfy { $0 != nil })
+        }
+
+        @Test func forgetsConnectionsThatTheDaemonNeverTook() throws {
+            let arena = Arena("never")
+            try arena.serve(.proxy, backlog: 1)
+            for daemon in arena.daemons { daemon.pause() }
+            usleep(50_000)
+            let client = try arena.start(
+                "a",
+                """
+                all = []
+                for i in range(20):
+                    s = socket.socket(); s.setblocking(False); all.append(s)
+                    try: s.connect(('240.64.0.5', 80))
+                    except BlockingIOError: pass
+                time.sleep(0.2); print('ready'); sys.stdin.readline()
+                for s in all: s.close()
+                time.sleep(0.2); print('closed'); sys.stdin.readline()
+                """)
+            #expect(client.line() == "ready")
+            #expect(arena.capture.statistics().pending > 10)
+            client.tell("close")
+            #expect(client.line() == "closed")
+            #expect(arena.capture.statistics().pending == 0)
         }
 
         @Test func capturesWhateverTheSocketWasPreparedFor() throws {

@@ -74,7 +74,7 @@ final class Arena {
     }
 
     /// The whole node: identities, policy a → b, guards, listeners.
-    func serve(_ verdict: Verdict, permissive: Bool = false) throws {
+    func serve(_ verdict: Verdict, permissive: Bool = false, backlog: Int32 = 4096) throws {
         if capture == nil { try attach() }
         try enroll()
         try capture.reconcile(destinations: [
@@ -93,7 +93,7 @@ final class Arena {
         ])
         try capture.reconcile(nodePorts: [8080: PortOwner(workload: WorkloadID(rawValue: 3), service: Self.serviceNode)])
         try listen("node", .node, .node)
-        try listen("a", Self.indexA, .pod(workload: WorkloadID(rawValue: 1), service: Self.serviceA))
+        try listen("a", Self.indexA, .pod(workload: WorkloadID(rawValue: 1), service: Self.serviceA), backlog: backlog)
         try listen("b", Self.indexB, .pod(workload: WorkloadID(rawValue: 2), service: Self.serviceB), permissive: permissive)
     }
 
@@ -111,11 +111,11 @@ final class Arena {
             WorkloadEntry(workload: WorkloadID(rawValue: 4), service: .none, namespace: .node, exempt: true))
     }
 
-    private func listen(_ space: String, _ index: NamespaceIndex, _ kind: GuardKind, permissive: Bool = false) throws {
+    private func listen(_ space: String, _ index: NamespaceIndex, _ kind: GuardKind, permissive: Bool = false, backlog: Int32 = 4096) throws {
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)-\(space)")
         try Capture.prepareNamespace(namespace)
         try capture.guard(namespace: namespace, index: index, kind: kind, permissive: permissive)
-        let pair = try asDaemon { try inside(space) { try Listener.Pair() } }
+        let pair = try asDaemon { try inside(space) { try Listener.Pair(backlog: backlog) } }
         let listener = Listener(pair)
         daemons.append(listener)
         try capture.setListeners(namespace: index, v4: pair.v4, v6: pair.v6)
@@ -161,7 +161,8 @@ final class Arena {
         return program
     }
 
-    /// An echo server of pod b (or another group) that tells each peer whom it sees; ready when this returns.
+    /// An echo server of pod b (or another group) that tells each peer whom it sees, and takes a second over `slow`; ready when this
+    /// returns.
     func startServer(_ group: String? = "b", port: Int = 80, space: String? = nil) throws {
         let server = try start(
             group,
@@ -173,6 +174,7 @@ final class Arena {
                     while True:
                         d = c.recv(65536)
                         if not d: break
+                        if d.startswith(b'slow'): time.sleep(1)
                         c.sendall(d)
                     c.close()
                 except OSError: pass

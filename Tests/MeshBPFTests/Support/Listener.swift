@@ -12,14 +12,15 @@ final class Listener: @unchecked Sendable {
         let v4: Int32
         let v6: Int32
 
-        init() throws {
-            v4 = try TCPSocket.listen(on: SocketAddress("127.0.0.1:15001")!).release()
-            v6 = try TCPSocket.listen(on: SocketAddress("[::1]:15001")!).release()
+        init(backlog: Int32) throws {
+            v4 = try TCPSocket.listen(on: SocketAddress("127.0.0.1:15001")!, backlog: backlog).release()
+            v6 = try TCPSocket.listen(on: SocketAddress("[::1]:15001")!, backlog: backlog).release()
         }
     }
 
     private let pair: Pair
     private let stopped = Atomic<Bool>(false)
+    private let paused = Atomic<Bool>(false)
     private let done = DispatchSemaphore(value: 0)
     private let seen = Mutex<[CapturedOrigin?]>([])
 
@@ -31,6 +32,9 @@ final class Listener: @unchecked Sendable {
     /// The origins of the connections so far; nil for those without a record.
     var origins: [CapturedOrigin?] { seen.withLock { $0 } }
 
+    /// Accepts nothing from now on.
+    func pause() { paused.store(true, ordering: .relaxed) }
+
     func stop() {
         guard !stopped.exchange(true, ordering: .relaxed) else { return }
         done.wait()
@@ -40,6 +44,10 @@ final class Listener: @unchecked Sendable {
         var connections: [Int32] = []
         while !stopped.load(ordering: .relaxed) {
             var polled = ([pair.v4, pair.v6] + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            if paused.load(ordering: .relaxed) {
+                usleep(20_000)
+                continue
+            }
             guard poll(&polled, nfds_t(polled.count), 20) > 0 else { continue }
             for entry in polled where entry.revents != 0 {
                 if entry.fd == pair.v4 || entry.fd == pair.v6 {

@@ -53,7 +53,11 @@ import Testing
 
     @Test func refusesWhatIsNotACertificate() throws {
         let leaf = authority.leaf(.of("wallet"), publicKeyDER: try TLSPrivateKey().publicKeyDER)
-        for chain in [[], [[]], [[0x30, 0x03]], [leaf.dropLast()], [leaf + [0]], Array(repeating: leaf, count: 5)].map({ $0.map(Array.init) }) {
+        let chains: [[[UInt8]]] = [
+            [], [[]], [[0x30, 0x03]], [leaf.dropLast()], [leaf + [0]], Array(repeating: leaf, count: 5),
+            [[UInt8](repeating: 0x30, count: 100_000)],
+        ]
+        for chain in chains {
             #expect(throws: TLSFailure.self) {
                 try TLSCredential(identity: .of("wallet"), chainDER: chain, privateKey: TLSPrivateKey(), trust: authority.bundle)
             }

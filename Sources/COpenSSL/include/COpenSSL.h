@@ -11,6 +11,9 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+/* Bytes of certificates that a peer may send; OpenSSL's own bound is 100 KiB. */
+#define COPENSSL_MAXIMUM_PEER_CHAIN (32 << 10)
+
 typedef int (*copenssl_server_name_callback)(SSL *ssl, int *alert, void *argument);
 
 /* TLS 1.3 only, buffers released while idle, the configured chain sent as it is, no session cache. 1 on success. */

@@ -7,6 +7,7 @@ int copenssl_configure(SSL_CTX *context)
 	/* Without NO_AUTO_CHAIN OpenSSL builds and verifies our own chain again in every handshake. */
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_max_cert_list(context, COPENSSL_MAXIMUM_PEER_CHAIN);
 	return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 && SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
 	       SSL_CTX_set_num_tickets(context, 0) == 1;
 }

@@ -10,8 +10,12 @@ import X509
     let authority = TestAuthority()
 
     /// Runs `openssl s_client` against a session that accepts, until something is decided.
-    private func client(_ certificate: Certificate?, key: P256.Signing.PrivateKey, _ arguments: [String] = ["-tls1_3"]) throws -> End {
-        let files = try Files(authority: authority, certificate: certificate, key: key)
+    private func client(
+        _ certificate: Certificate?, key: P256.Signing.PrivateKey, _ arguments: [String] = ["-tls1_3"], chain: [Certificate] = []
+    )
+        throws -> End
+    {
+        let files = try Files(authority: authority, certificate: certificate, key: key, chain: chain)
         let wallet = try authority.credential("wallet")
         let end = End(.accepting(TLSServerCredentials([wallet.identity.service.serverName: wallet])))
         let listener = try LoopbackSocket.listening()
@@ -67,6 +71,45 @@ import X509
         #expect(!end.isEstablished && end.failure?.reason == .protocolViolation, "\(String(describing: end.failure))")
     }
 
+    /// Authorities that descend from the root, the nearest to the leaf first, and a leaf of the last one.
+    private func descent(_ count: Int, _ key: P256.Signing.PrivateKey) -> (leaf: Certificate, chain: [Certificate]) {
+        var issuer = (name: authority.name, signer: Certificate.PrivateKey(authority.key))
+        var chain: [Certificate] = []
+        var shape = TestAuthority.Shape()
+        shape.isAuthority = true
+        shape.usages = nil
+        for index in 0..<count {
+            let own = Certificate.PrivateKey(P256.Signing.PrivateKey())
+            let certificate = authority.certificate(
+                .of("level-\(index)"), own.publicKey, issuer: issuer.name, signer: issuer.signer, shape)
+            chain.insert(certificate, at: 0)
+            issuer = (certificate.subject, own)
+        }
+        let leaf = authority.certificate(
+            .of("gateway"), Certificate.PublicKey(key.publicKey), issuer: issuer.name, signer: issuer.signer, TestAuthority.Shape())
+        return (leaf, chain)
+    }
+
+    @Test func aClientOfAnIntermediateIsAccepted() throws {
+        let key = P256.Signing.PrivateKey()
+        let descent = descent(3, key)
+        let end = try client(descent.leaf, key: key, chain: descent.chain)
+        #expect(end.isEstablished && end.peer == .of("gateway"), "\(String(describing: end.failure))")
+    }
+
+    @Test func aChainThatIsTooLongIsRefused() throws {
+        let key = P256.Signing.PrivateKey()
+        let descent = descent(4, key)
+        let end = try client(descent.leaf, key: key, chain: descent.chain)
+        #expect(!end.isEstablished && end.failure?.reason == .peerUnverified, "\(String(describing: end.failure))")
+    }
+
+    @Test func aChainThatIsTooLargeIsRefused() throws {
+        let key = P256.Signing.PrivateKey()
+        let end = try client(leaf(key), key: key, chain: Array(repeating: authority.root, count: 100))
+        #expect(!end.isEstablished && end.failure?.reason == .protocolViolation, "\(String(describing: end.failure))")
+    }
+
     @Test func aServerWithTwoURINamesIsRefused() throws {
         let key = P256.Signing.PrivateKey()
         let files = try Files(authority: authority, certificate: leaf(key, uris: twoNames), key: key)
@@ -86,11 +129,15 @@ private final class Files {
     private let directory = NSTemporaryDirectory() + "/myelin-tls-\(UUID().uuidString)"
     private let hasCertificate: Bool
 
-    init(authority: TestAuthority, certificate: Certificate?, key: P256.Signing.PrivateKey) throws {
+    private let hasChain: Bool
+
+    init(authority: TestAuthority, certificate: Certificate?, key: P256.Signing.PrivateKey, chain: [Certificate] = []) throws {
         hasCertificate = certificate != nil
+        hasChain = !chain.isEmpty
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         try write("root.pem", authority.root.serializeAsPEM().pemString)
         try write("key.pem", key.pemRepresentation)
+        if hasChain { try write("chain.pem", chain.map { try $0.serializeAsPEM().pemString }.joined(separator: "\n")) }
         if let certificate { try write("cert.pem", certificate.serializeAsPEM().pemString) }
     }
 
@@ -102,6 +149,7 @@ private final class Files {
 
     var arguments: [String] {
         ["-CAfile", "\(directory)/root.pem"] + (hasCertificate ? ["-cert", "\(directory)/cert.pem", "-key", "\(directory)/key.pem"] : [])
+            + (hasChain ? ["-cert_chain", "\(directory)/chain.pem"] : [])
     }
 }
 

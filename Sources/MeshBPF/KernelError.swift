@@ -32,7 +32,7 @@ package struct KernelError: Error, Sendable, CustomStringConvertible {
     package var description: String {
         let reason = String(cString: strerror(code))
         let tail = log.isEmpty ? "" : "\n\(log)"
-        return "\(operation): \(reason). \(advice).\(tail)"
+        return "\(operation): \(reason); \(advice)\(tail)"
     }
 }
 

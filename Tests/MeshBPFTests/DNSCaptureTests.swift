@@ -1,9 +1,8 @@
 import Foundation
+import MeshBPF
 import MeshSystem
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 /// A resolver as small as can be: answers each datagram with whom the slot names, from the address that was asked. (To answer from an IPv6
 /// slot, which is no interface's address, takes IPV6_FREEBIND.)

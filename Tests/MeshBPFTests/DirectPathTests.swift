@@ -1,8 +1,7 @@
 import Foundation
+import MeshBPF
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 extension KernelTests {
     @Suite struct DirectPath {

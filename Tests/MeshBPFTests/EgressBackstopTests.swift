@@ -1,7 +1,6 @@
+import MeshBPF
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 /// Counts the frames that reach the outsider, until a line of input.
 private let sniffer = """

@@ -1,7 +1,6 @@
+import MeshBPF
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 extension KernelTests {
     @Suite struct KernelIdentity {

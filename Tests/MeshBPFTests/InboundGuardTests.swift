@@ -1,9 +1,8 @@
 import Foundation
+import MeshBPF
 import MeshSystem
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 extension KernelTests {
     @Suite struct InboundGuard {
@@ -45,6 +44,10 @@ extension KernelTests {
                 try arena.inside("b") { try TestClient.ask(SocketAddress("10.77.0.3:80")!, as: SocketAddress("10.77.0.2:0")!) }
             }
             #expect(kept.hasPrefix("peer ::ffff:10.77.0.2"))
+            let kept6 = try arena.asDaemon {
+                try arena.inside("b") { try TestClient.ask(SocketAddress("[fd77::3]:80")!, as: SocketAddress("[fd77::2]:0")!) }
+            }
+            #expect(kept6.hasPrefix("peer fd77::2"))
             usleep(100_000)
             #expect(arena.capture.statistics().deliveries == 0)
             #expect(arena.reasons().isEmpty)

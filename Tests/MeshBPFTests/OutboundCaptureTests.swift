@@ -1,8 +1,7 @@
 import Foundation
+import MeshBPF
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 /// All tests of the kernel programs: one at a time, since each moves this process through cgroups.
 @Suite(.serialized, .enabled(if: Arena.isPossible, "needs root and cgroup v2"))

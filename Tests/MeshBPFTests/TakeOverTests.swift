@@ -1,9 +1,8 @@
 import Foundation
+import MeshBPF
 import MeshSystem
 import MeshTypes
 import Testing
-
-import MeshBPF
 
 extension KernelTests {
     @Suite struct TakeOver {
@@ -62,6 +61,32 @@ extension KernelTests {
             try arena.attach()
             #expect(arena.capture.sweepGuards() == 3)
             #expect(PinLayout.names(in: arena.pins + "/v1/guards").isEmpty)
+        }
+
+        /// Another version's maps have another layout: its programs are replaced, never run beside ours.
+        @Test func replacesPinsOfAnotherVersion() throws {
+            let arena = Arena("vers")
+            try arena.serve(.proxy)
+            arena.killDaemon()
+            try checkedRename(arena.pins + "/v1", arena.pins + "/v0")
+            try arena.attach()
+            #expect(!arena.capture.tookOver)
+            #expect(PinLayout.names(in: arena.pins) == ["v1"])
+            try arena.serve(.proxy)
+            #expect(try arena.python("a", "print(call('240.64.0.5', 80))").hasPrefix("captured"))
+        }
+
+        private func checkedRename(_ from: String, _ to: String) throws {
+            try checked("rename", on: from) { rename(from, to) }
+        }
+
+        @Test func saysWhatIsWrongWithAnObject() throws {
+            let arena = Arena("bad")
+            let options = CaptureOptions(
+                objectDirectory: "/nonexistent", cgroup: arena.root, daemonCgroup: arena.root + "/daemon", pinDirectory: arena.pins)
+            let error = #expect(throws: KernelError.self) { try Capture.attach(options) }
+            #expect(error?.code == ENOENT)
+            #expect(error?.description.contains("/nonexistent/capture.bpf.o: No such file or directory; check that") == true)
         }
 
         @Test func removesEverything() throws {

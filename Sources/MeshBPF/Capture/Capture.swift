@@ -33,6 +33,7 @@ package final class Capture: Sendable {
         let maps = try CaptureMaps(object)
         try enterDaemon(options.daemonCgroup, in: maps)
         let tookOver = try link(object, options, pins)
+        pins.removeOtherVersions()
         return try Capture(options: options, pins: pins, maps: maps, tookOver: tookOver)
     }
 

@@ -6,8 +6,12 @@ internal import MeshSystem
 /// Where maps and links are pinned: `<directory>/v<ABI version>/{maps,links,guards}`. Pins of another version are never taken over.
 package struct PinLayout: Sendable {
     let root: String
+    private let directory: String
 
-    init(directory: String) { root = "\(directory)/v\(MYELIN_ABI_VERSION)" }
+    init(directory: String) {
+        self.directory = directory
+        root = "\(directory)/v\(MYELIN_ABI_VERSION)"
+    }
 
     var maps: String { root + "/maps" }
     var links: String { root + "/links" }
@@ -26,6 +30,15 @@ package struct PinLayout: Sendable {
         }
         for directory in [maps, links, guards] { try Self.makeDirectory(directory) }
         guard Self.isBPFFS(root) else { throw KernelError("use \(root), which is not on a bpffs", code: EINVAL) }
+    }
+
+    /// Detaches the programs of other versions. Called when ours are attached: in between both are in force, which refuses too much
+    /// rather than too little.
+    func removeOtherVersions() {
+        for name in Self.names(in: directory) where name.hasPrefix("v") && Int(name.dropFirst()) != nil {
+            let other = directory + "/" + name
+            if other != root { Self.removeTree(other) }
+        }
     }
 
     /// Names of the pins in a directory.

@@ -1,8 +1,7 @@
 import Foundation
+import MeshBPF
 import MeshSystem
 import MeshTypes
-
-import MeshBPF
 
 /// A node on this machine: namespaces for the node, two pods and an outsider on one bridge, and a cgroup tree. Removed at the end.
 ///
@@ -111,7 +110,8 @@ final class Arena {
             WorkloadEntry(workload: WorkloadID(rawValue: 4), service: .none, namespace: .node, exempt: true))
     }
 
-    private func listen(_ space: String, _ index: NamespaceIndex, _ kind: GuardKind, permissive: Bool = false, backlog: Int32 = 4096) throws {
+    private func listen(_ space: String, _ index: NamespaceIndex, _ kind: GuardKind, permissive: Bool = false, backlog: Int32 = 4096) throws
+    {
         let namespace = try NetworkNamespace(path: "/run/netns/\(name)-\(space)")
         try Capture.prepareNamespace(namespace)
         try capture.guard(namespace: namespace, index: index, kind: kind, permissive: permissive)

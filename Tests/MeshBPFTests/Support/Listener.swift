@@ -1,9 +1,8 @@
 import Foundation
+import MeshBPF
 import MeshSystem
 import MeshTypes
 import Synchronization
-
-import MeshBPF
 
 /// The daemon's end in a namespace, as small as can be: says what the kernel says of each connection, then echoes.
 final class Listener: @unchecked Sendable {

@@ -5,6 +5,7 @@ import MeshTypes
 /// A blocking connection of this process, for when it plays the daemon.
 enum TestClient {
     private static let IP_TRANSPARENT: Int32 = 19
+    private static let IPV6_TRANSPARENT: Int32 = 75
     private static let SO_MARK: Int32 = 36
 
     /// Connects (from `source`, transparently), and returns what the peer says first.
@@ -17,7 +18,8 @@ enum TestClient {
         setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         if let source {
             try TCPSocket.setOption(raw, SOL_SOCKET, SO_MARK, 0x539)
-            try TCPSocket.setOption(raw, Int32(IPPROTO_IP), IP_TRANSPARENT, 1)
+            let v6 = !address.ip.isV4
+            try TCPSocket.setOption(raw, Int32(v6 ? IPPROTO_IPV6 : IPPROTO_IP), v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, 1)
             try checked("bind") { KernelAddress(source).withPointer { bind(raw, $0, $1) } }
         }
         try checked("connect", on: address.description) { KernelAddress(address).withPointer { connect(raw, $0, $1) } }

@@ -23,6 +23,8 @@ package final class Snapshot: Sendable {
     package let serverCredentials: TLSServerCredentials?
     /// Endpoints on this node: where each is delivered.
     private let deliveries: [SocketAddress: Delivery]
+    /// Loopback addresses of services that share the node's namespace.
+    package let loopbackDestinations: [SocketAddress: Destination]
 
     package init(_ parts: SnapshotParts) {
         generation = parts.generation
@@ -49,6 +51,7 @@ package final class Snapshot: Sendable {
         self.services = services
         self.identifiers = identifiers
         self.destinations = destinations.merging(parts.loopbackDestinations) { kept, _ in kept }
+        loopbackDestinations = parts.loopbackDestinations
         self.virtualAddresses = virtualAddresses
         policy = parts.policy
         credentials = parts.credentials

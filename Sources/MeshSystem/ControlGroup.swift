@@ -39,3 +39,12 @@ package func readText(_ path: String) throws(SystemError) -> String {
     }
     return String(decoding: bytes, as: UTF8.self)
 }
+
+extension ControlGroup {
+    /// The calling process's cgroup, below the cgroup v2 mount, with a leading slash; nil without cgroup v2.
+    package static func own() -> String? {
+        guard let text = try? readText("/proc/self/cgroup") else { return nil }
+        for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
+        return nil
+    }
+}

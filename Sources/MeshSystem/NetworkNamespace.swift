@@ -49,3 +49,26 @@ package struct NetworkNamespace: ~Copyable, Sendable {
         return value.take()!
     }
 }
+
+extension NetworkNamespace {
+    /// Another descriptor of the same namespace.
+    package borrowing func duplicate() throws(SystemError) -> NetworkNamespace {
+        NetworkNamespace(descriptor: try descriptor.duplicate())
+    }
+
+    private init(descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+}
+
+/// For threads that create sockets in many namespaces, one after the other, on the hot path.
+extension NetworkNamespace {
+    /// A socket inside this namespace; the thread comes back to `home`. -1 with errno.
+    package borrowing func openSocket(isV4: Bool, home: borrowing NetworkNamespace) -> Int32 {
+        guard clinux_setns(descriptor.raw, CLINUX_CLONE_NEWNET) == 0 else { return -1 }
+        let socket = TCPSocket.open(isV4: isV4)
+        let code = errno
+        // A thread left in the wrong namespace would leak traffic: there is no way to go on.
+        guard clinux_setns(home.descriptor.raw, CLINUX_CLONE_NEWNET) == 0 else { fatalError("setns back: errno \(errno)") }
+        errno = code
+        return socket
+    }
+}

@@ -42,3 +42,47 @@ package enum TCPSocket {
 
 package let SOCK_NONBLOCK_FLAG = Int32(SOCK_NONBLOCK.rawValue)
 package let SOCK_CLOEXEC_FLAG = Int32(SOCK_CLOEXEC.rawValue)
+
+/// The calls of the hot path: no throwing, errno tells.
+extension TCPSocket {
+    /// A non-blocking socket without Nagle's delay; -1 with errno.
+    package static func open(isV4: Bool) -> Int32 {
+        let socket = Glibc.socket(
+            isV4 ? AF_INET : AF_INET6, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_FLAG | SOCK_CLOEXEC_FLAG, 0)
+        if socket >= 0 { disableDelay(socket) }
+        return socket
+    }
+
+    /// Sends small writes at once (TCP_NODELAY): the far end waits for them.
+    package static func disableDelay(_ socket: Int32) {
+        var one: Int32 = 1
+        _ = setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// 0, or -1 with errno (EINPROGRESS while it goes on).
+    package static func connect(_ socket: Int32, to address: SocketAddress) -> Int32 {
+        KernelAddress(address).withPointer { Glibc.connect(socket, $0, $1) }
+    }
+
+    /// The next connection, non-blocking; -1 with errno.
+    package static func accept(_ listener: Int32) -> Int32 {
+        clinux_accept4(listener, nil, nil, SOCK_NONBLOCK_FLAG | SOCK_CLOEXEC_FLAG)
+    }
+
+    /// The pending error (SO_ERROR), which is cleared; 0 for none.
+    package static func takeError(_ socket: Int32) -> Int32 {
+        var error: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno
+    }
+
+    /// Closes with a reset instead of a FIN; what was not sent is dropped.
+    package static func abort(_ socket: Int32) {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        _ = setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close(socket)
+    }
+
+    /// Bytes that the peer's kernel has not acknowledged.
+    package static func unacknowledged(_ socket: Int32) -> Int { Int(clinux_unacknowledged(socket)) }
+}

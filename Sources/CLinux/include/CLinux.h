@@ -23,6 +23,9 @@ int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flag
 int clinux_unacknowledged(int fd);
 int clinux_pidfd_open(pid_t pid);
 long clinux_gettid(void);
+/* Non-blocking, close-on-exec. */
+int clinux_eventfd(void);
+void clinux_name_thread(const char *name);
 
 #define CLINUX_CLONE_NEWNET 0x40000000
 

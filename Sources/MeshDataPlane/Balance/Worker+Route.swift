@@ -1,0 +1,100 @@
+internal import MeshRuntime
+internal import MeshSnapshot
+internal import MeshTypes
+
+/// From a captured flow to an endpoint: what was dialled, may it be, and where to.
+extension Worker {
+    func route(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        guard let snapshot else { return give(up: handle, flow, .draining) }
+        guard let destination = snapshot.destination(flow.pointee.record.destinationAddress) else {
+            return give(up: handle, flow, .egress)
+        }
+        flow.pointee.record.destination = destination.service
+        flow.pointee.named = Int32(destination.endpoint ?? -1)
+        switch Authorise.flow(from: flow.pointee.record.source, to: destination.service, in: snapshot) {
+        case .refused(let reason): give(up: handle, flow, reason)
+        case .permitted(let permit): attempt(handle, flow, permit, snapshot)
+        }
+    }
+
+    /// Tries the next endpoint.
+    private func attempt(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ snapshot: Snapshot
+    ) {
+        guard let service = snapshot.service(permit.destination) else { return give(up: handle, flow, .noEndpoint) }
+        var tried = flow.pointee.tried
+        if flow.pointee.named >= 0 { tried |= ~(1 << UInt64(flow.pointee.named % 64)) }
+        guard
+            let index = shared.load.pick(
+                from: service.endpoints, tried: tried, here: snapshot.node.locality, now: now)
+        else { return give(up: handle, flow, flow.pointee.attempts == 0 ? .noEndpoint : flow.pointee.record.reason) }
+        let endpoint = service.endpoints[index]
+        flow.pointee.tried |= 1 << UInt64(index % 64)
+        flow.pointee.attempts += 1
+        flow.pointee.attemptStarted = now
+        flow.pointee.isCounted = true
+        flow.pointee.record.endpoint = endpoint.address
+        flow.pointee.stage = .connecting
+        connectDeadlines.schedule(handle, now: now)
+        if let delivery = snapshot.delivery(endpoint.address) {
+            flow.pointee.kind = .local
+            flow.pointee.record.path = .local
+            deliverLocally(handle, flow, permit, delivery)
+        } else {
+            flow.pointee.kind = .outgoing
+            flow.pointee.record.path = .tunnel
+            openStream(handle, flow, permit, endpoint, service, snapshot)
+        }
+    }
+
+    /// The attempt failed before a byte was relayed: another endpoint, or the end.
+    func attemptFailed(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+        flow.pointee.record.reason = reason
+        uncount(flow, failed: true)
+        flow.pointee.far.close()
+        leaveTunnel(flow)
+        guard Int(flow.pointee.attempts) < shared.options.maximumAttempts, flow.pointee.named < 0, let snapshot,
+            case .permitted(let permit) = Authorise.flow(
+                from: flow.pointee.record.source, to: flow.pointee.record.destination, in: snapshot)
+        else { return give(up: handle, flow, reason) }
+        attempt(handle, flow, permit, snapshot)
+    }
+
+    /// The flow is refused: its caller gets a reset.
+    func give(up handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+        flow.pointee.near.abort()
+        finish(handle, flow, .refused, reason)
+    }
+
+    func uncount(_ flow: UnsafeMutablePointer<Flow>, failed: Bool) {
+        guard flow.pointee.isCounted else { return }
+        flow.pointee.isCounted = false
+        shared.load.finished(flow.pointee.record.endpoint, failed: failed, now: now)
+    }
+
+    /// Records the flow and frees its slot. Its sockets must be closed or are closed now.
+    func finish(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ ending: FlowRecord.Ending, _ reason: DenialReason
+    ) {
+        uncount(flow, failed: false)
+        leaveTunnel(flow)
+        flow.pointee.near.close()
+        flow.pointee.far.close()
+        flow.pointee.record.duration = now &- flow.pointee.started
+        flow.pointee.record.ending = ending
+        flow.pointee.record.reason = ending == .closed ? .none : reason
+        ring.push(flow.pointee.record)
+        counters.flows += 1
+        flows.remove(handle)
+    }
+
+    func connectTimedOut(_ handle: SlabHandle) {
+        guard let flow = flows.find(handle), flow.pointee.stage == .connecting else { return }
+        // An entry of an earlier attempt: this attempt's own follows.
+        guard now &- flow.pointee.attemptStarted >= connectDeadlines.delay else { return }
+        switch flow.pointee.kind {
+        case .local, .outgoing: attemptFailed(handle, flow, .endpointTimeout)
+        case .incoming: refuseStream(handle, flow, .endpointTimeout)
+        }
+    }
+}

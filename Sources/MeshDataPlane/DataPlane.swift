@@ -1,0 +1,81 @@
+package import MeshSnapshot
+package import MeshSystem
+package import MeshTelemetry
+package import MeshTypes
+internal import Glibc
+internal import Synchronization
+
+/// The workers of a node: give them listeners and snapshots, ask them what they carry.
+package final class DataPlane: Sendable {
+    private let workers: [Worker]
+    private let shared: SharedState
+
+    /// - Parameters:
+    ///   - rings: one for each worker; their number is the number of workers.
+    ///   - origin: how to learn what a captured connection asked for.
+    ///   - nameConnection: takes DNS over TCP; nil refuses it like any destination outside the mesh.
+    package init(
+        options: DataPlaneOptions, rings: [FlowRing], origin: @escaping OriginLookup,
+        nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _ in }
+    ) throws(SystemError) {
+        shared = SharedState(options: options, origin: origin, nameConnection: nameConnection, report: report)
+        var workers: [Worker] = []
+        for (index, ring) in rings.enumerated() { workers.append(try Worker(index: index, shared: shared, ring: ring)) }
+        self.workers = workers
+    }
+
+    package func start() {
+        for worker in workers { worker.start() }
+    }
+
+    /// Ends the workers; what they carry is reset.
+    package func stop() { post(.stop) }
+
+    /// No new tunnels or flows; those there are go on until they end or `stop`.
+    package func drain() { post(.drain) }
+
+    /// Workers adopt it between events.
+    package func publish(_ snapshot: Snapshot) { post(.adopt(snapshot)) }
+
+    /// The generation that each worker last adopted.
+    package var adoptedGenerations: [UInt64] { workers.map { $0.generation.load(ordering: .relaxed) } }
+
+    /// Takes connections that the kernel redirects inside a namespace.
+    package func capture(
+        v4: consuming FileDescriptor, v6: consuming FileDescriptor?, namespace index: NamespaceIndex,
+        descriptor: consuming NetworkNamespace
+    ) {
+        let namespace = NamespaceBox(descriptor)
+        post(.capture(CaptureListener(socket: FileDescriptorBox(v4), namespace: index, descriptor: namespace)))
+        if let v6 { post(.capture(CaptureListener(socket: FileDescriptorBox(v6), namespace: index, descriptor: namespace))) }
+    }
+
+    /// Takes no more connections there; those there are go on.
+    package func release(_ namespace: NamespaceIndex) { post(.release(namespace)) }
+
+    /// Listens for HBONE: a socket for each worker on one address (SO_REUSEPORT).
+    package func serveTunnels(on address: SocketAddress) throws(SystemError) {
+        for worker in workers {
+            let listener = try TCPSocket.listen(on: address, reusePort: true)
+            worker.mailbox.post(.serveTunnel(FileDescriptorBox(listener)))
+        }
+    }
+
+    /// What is carried now.
+    package func connections() async -> [LiveConnection] {
+        var all: [LiveConnection] = []
+        for worker in workers {
+            all += await withCheckedContinuation { continuation in
+                worker.mailbox.post(.listConnections { continuation.resume(returning: $0) })
+            }
+        }
+        return all
+    }
+
+    /// Of each worker, as of the last turn of its loop.
+    package func counters() -> [WorkerCounters] { workers.map { $0.published.withLock { $0 } } }
+
+    private func post(_ message: WorkerMessage) {
+        for worker in workers { worker.mailbox.post(message) }
+    }
+}

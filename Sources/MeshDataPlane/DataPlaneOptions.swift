@@ -1,0 +1,24 @@
+/// The bounds and times of the data path.
+package struct DataPlaneOptions: Sendable {
+    package var workers = 2
+    /// Flows that one worker carries at a time; a connection beyond is reset (`overloaded`).
+    package var maximumFlows = 1 << 17
+    /// Tunnels of one worker, both directions; beyond, new ones are refused.
+    package var maximumTunnels = 4096
+    /// From the caller's connect until the callee's endpoint has accepted, all attempts together: one attempt.
+    package var connectTimeout = Duration.seconds(5)
+    /// From a tunnel's TCP connect until TLS is up.
+    package var handshakeTimeout = Duration.seconds(5)
+    /// A tunnel without streams is closed after this.
+    package var idleTimeout = Duration.seconds(90)
+    /// An idle tunnel is asked for a sign of life at this interval; without an answer until the next it is closed.
+    package var keepalive = Duration.seconds(10)
+    /// Endpoints that one flow tries before it is given up.
+    package var maximumAttempts = 3
+    /// How long an endpoint that failed is passed over while others are left.
+    package var ejection = Duration.seconds(5)
+    /// Bytes for slow readers that one tunnel may hold before its connection window closes.
+    package var maximumTunnelBacklog = 64 << 20
+
+    package init() {}
+}

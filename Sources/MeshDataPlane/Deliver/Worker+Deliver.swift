@@ -1,0 +1,66 @@
+internal import Glibc
+internal import MeshRuntime
+internal import MeshSnapshot
+internal import MeshSystem
+internal import MeshTypes
+
+/// Connecting to an endpoint of this node, from inside its namespace.
+extension Worker {
+    /// - Parameter permit: nothing is delivered without one.
+    /// - Returns: a socket on which a connect goes on or is done; -1 with errno.
+    private func connect(_ delivery: Snapshot.Delivery, _ permit: Permit) -> Int32 {
+        guard delivery.service == permit.destination, let namespace = namespaces[delivery.namespace] else {
+            errno = EHOSTUNREACH
+            return -1
+        }
+        let isV4 = delivery.address.ip.isV4
+        let socket =
+            delivery.namespace == .node ? TCPSocket.open(isV4: isV4) : namespace.namespace.openSocket(isV4: isV4, home: home)
+        guard socket >= 0 else { return -1 }
+        if TCPSocket.connect(socket, to: delivery.address) == 0 || errno == EINPROGRESS { return socket }
+        let code = errno
+        close(socket)
+        errno = code
+        return -1
+    }
+
+    /// Caller and callee on this node.
+    func deliverLocally(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ delivery: Snapshot.Delivery
+    ) {
+        let socket = connect(delivery, permit)
+        guard socket >= 0 else { return attemptFailed(handle, flow, Self.reason(errno)) }
+        flow.pointee.far.socket = socket
+        watch(socket, .far, handle)
+    }
+
+    /// A stream's callee.
+    func deliverStream(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ delivery: Snapshot.Delivery
+    ) {
+        let socket = connect(delivery, permit)
+        guard socket >= 0 else { return refuseStream(handle, flow, Self.reason(errno)) }
+        flow.pointee.near.socket = socket
+        connectDeadlines.schedule(handle, now: now)
+        watch(socket, .near, handle)
+    }
+
+    func watch(_ socket: Int32, _ tag: TokenTag, _ handle: SlabHandle) {
+        // It fails only without memory: then the connect deadline ends the flow.
+        try? poller.add(socket, [.readable, .writable, .peerHalfClosed, .edgeTriggered], token: tag.token(handle))
+    }
+
+    /// The connect to the callee is decided: true when it succeeded.
+    func connectSucceeded(_ socket: Int32) -> DenialReason {
+        let error = TCPSocket.takeError(socket)
+        return error == 0 ? .none : Self.reason(error)
+    }
+
+    private static func reason(_ code: Int32) -> DenialReason {
+        switch code {
+        case ETIMEDOUT: .endpointTimeout
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: .overloaded
+        default: .endpointRefused
+        }
+    }
+}

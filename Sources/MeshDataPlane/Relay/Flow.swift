@@ -1,0 +1,69 @@
+internal import MeshRuntime
+internal import MeshTypes
+
+/// One connection of a workload, as one worker carries it.
+struct Flow: BitwiseCopyable {
+    enum Kind: UInt8, BitwiseCopyable {
+        /// Caller and callee on this node: two sockets.
+        case local
+        /// The caller's socket and a stream to another node.
+        case outgoing
+        /// A stream from another node and the callee's socket.
+        case incoming
+    }
+
+    enum Stage: UInt8, BitwiseCopyable {
+        /// The callee's endpoint is being connected to, or the stream's answer is awaited.
+        case connecting
+        case relaying
+        /// A reset came: what was received before is still written, then the socket is reset.
+        case resetting
+    }
+
+    var kind: Kind
+    var stage = Stage.connecting
+    /// The caller's socket (`local`, `outgoing`), or the callee's (`incoming`).
+    var near = SocketEnd()
+    /// The callee's socket of a `local` flow.
+    var far = SocketEnd()
+    var tunnel = SlabHandle.none
+    /// 0 while there is no stream.
+    var stream: Int32 = 0
+    /// The stream was ended by the peer, or gone altogether.
+    var streamEnded = false
+    /// Endpoints of the service that were tried: a bit for each index modulo 64.
+    var tried: UInt64 = 0
+    var attempts: UInt8 = 0
+    /// It counts as outstanding at its endpoint.
+    var isCounted = false
+    /// Monotonic nanoseconds of the start, and of the present attempt.
+    var started: UInt64
+    var attemptStarted: UInt64 = 0
+    /// The endpoint that the caller named; -1 for any of the service.
+    var named: Int32 = -1
+    var record = FlowRecord()
+
+    init(_ kind: Kind, started: UInt64) {
+        self.kind = kind
+        self.started = started
+    }
+}
+
+/// What an epoll token means; it stands in bits 24–31.
+enum TokenTag: UInt64 {
+    case near = 0
+    case far = 1
+    case tunnel = 2
+    case captureListener = 3
+    case tunnelListener = 4
+    case mailbox = 5
+
+    static let mask: UInt64 = 0xff00_0000
+
+    func token(_ handle: SlabHandle) -> UInt64 { handle.rawValue | rawValue << 24 }
+    init?(token: UInt64) { self.init(rawValue: (token & Self.mask) >> 24) }
+}
+
+extension SlabHandle {
+    init(token: UInt64) { self.init(rawValue: token & ~TokenTag.mask) }
+}

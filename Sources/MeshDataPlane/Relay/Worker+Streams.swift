@@ -1,0 +1,144 @@
+internal import Glibc
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshSystem
+internal import MeshTypes
+
+/// Bytes between a socket and a stream, at both ends of a tunnel.
+extension Worker {
+    /// The socket has something to say, or takes more.
+    func streamSocketReady(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        guard let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee else { return }
+        if !flow.pointee.near.pending.isEmpty {
+            guard let written = flow.pointee.near.flush() else { return nearBroke(handle, flow) }
+            credit(tunnel, flow, written)
+        }
+        flow.pointee.near.finishIfDue()
+        if flow.pointee.near.isReadable, !flow.pointee.near.readEnded, let session = tunnel.session {
+            session.readyToSend(StreamID(rawValue: flow.pointee.stream))
+        }
+        markDirty(tunnel)
+        finishStreamIfComplete(handle, flow)
+    }
+
+    /// Fills a DATA frame straight from the socket.
+    func pull(_ handle: SlabHandle, into buffer: UnsafeMutableRawBufferPointer) -> PullResult {
+        guard let flow = flows.find(handle) else { return .reset(.cancel) }
+        guard flow.pointee.stage == .relaying, flow.pointee.near.isReadable else { return .later }
+        while true {
+            let count = recv(flow.pointee.near.socket, buffer.baseAddress, buffer.count, 0)
+            if count > 0 {
+                if flow.pointee.kind == .outgoing {
+                    flow.pointee.record.sent += UInt64(count)
+                } else {
+                    flow.pointee.record.received += UInt64(count)
+                }
+                return .bytes(count)
+            }
+            if count == 0 {
+                flow.pointee.near.readEnded = true
+                return .last(0)
+            }
+            if errno == EAGAIN {
+                flow.pointee.near.isReadable = false
+                return .later
+            }
+            if errno != EINTR {
+                // The session resets the stream; the flow ends with the batch.
+                flow.pointee.streamEnded = true
+                flow.pointee.near.close()
+                flow.pointee.stage = .resetting
+                lingerDeadlines.schedule(handle, now: now)
+                return .reset(.connectError)
+            }
+        }
+    }
+
+    func streamData(_ handle: SlabHandle, _ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) {
+        guard let flow = flows.find(handle), flow.pointee.stage != .resetting else {
+            tunnel.session?.consumedConnection(bytes.count)
+            return
+        }
+        if flow.pointee.kind == .outgoing {
+            flow.pointee.record.received += UInt64(bytes.count)
+        } else {
+            flow.pointee.record.sent += UInt64(bytes.count)
+        }
+        let before = flow.pointee.near.pending.count
+        let outcome: SocketEnd.Outcome
+        if flow.pointee.stage == .connecting {
+            flow.pointee.near.pending.append(bytes)
+            outcome = .blocked
+        } else {
+            outcome = flow.pointee.near.write(bytes)
+        }
+        if outcome == .failed {
+            tunnel.session?.consumedConnection(bytes.count)
+            return nearBroke(handle, flow)
+        }
+        let waiting = flow.pointee.near.pending.count - before
+        takeBacklog(tunnel, bytes.count, waiting)
+        if bytes.count > waiting {
+            tunnel.session?.consumed(StreamID(rawValue: flow.pointee.stream), bytes.count - waiting)
+        }
+    }
+
+    func streamEnded(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        flow.pointee.near.finishes = true
+        if flow.pointee.stage == .relaying { flow.pointee.near.finishIfDue() }
+    }
+
+    func streamReset(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ code: HBONEErrorCode) {
+        flow.pointee.streamEnded = true
+        if flow.pointee.kind == .outgoing, flow.pointee.stage == .connecting {
+            return attemptFailed(handle, flow, code == .refusedStream ? .draining : .endpointRefused)
+        }
+        beginReset(handle, flow)
+    }
+
+    /// Both directions of the stream have ended.
+    func streamClosed(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        flow.pointee.streamEnded = true
+        if flow.pointee.stage == .relaying { finishStreamIfComplete(handle, flow) }
+    }
+
+    private func finishStreamIfComplete(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        guard flow.pointee.streamEnded, flow.pointee.near.isComplete else { return }
+        finish(handle, flow, .closed, .none)
+    }
+
+    /// The workload's connection broke: the other end learns it by RST_STREAM.
+    private func nearBroke(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        flow.pointee.near.close()
+        finish(handle, flow, .reset, .reset)
+    }
+
+    // MARK: Windows
+
+    /// Received bytes: connection credit at once while the tunnel's backlog is bounded.
+    private func takeBacklog(_ tunnel: Tunnel, _ received: Int, _ waiting: Int) {
+        tunnel.backlog += waiting
+        if tunnel.backlog > shared.options.maximumTunnelBacklog {
+            tunnel.withheld += received
+        } else {
+            tunnel.session?.consumedConnection(received)
+        }
+    }
+
+    /// Bytes that waited were written: stream credit for them.
+    private func credit(_ tunnel: Tunnel, _ flow: UnsafeMutablePointer<Flow>, _ written: Int) {
+        guard written > 0 else { return }
+        tunnel.session?.consumed(StreamID(rawValue: flow.pointee.stream), written)
+        releaseBacklog(tunnel, written)
+    }
+
+    func releaseBacklog(_ tunnel: Tunnel, _ bytes: Int) {
+        guard bytes > 0 else { return }
+        tunnel.backlog -= bytes
+        if tunnel.withheld > 0, tunnel.backlog <= shared.options.maximumTunnelBacklog {
+            tunnel.session?.consumedConnection(tunnel.withheld)
+            tunnel.withheld = 0
+            markDirty(tunnel)
+        }
+    }
+}

@@ -1,0 +1,85 @@
+package import MeshTLS
+package import MeshTypes
+internal import MeshSnapshot
+internal import MeshSystem
+
+/// What the workers of a node share: options, the endpoints' load, and how to learn a captured connection's record.
+final class SharedState: Sendable {
+    let options: DataPlaneOptions
+    let load: EndpointLoad
+    let origin: OriginLookup
+    let nameConnection: NameConnectionHandler?
+    let report: HandshakeReport
+    let idleNanoseconds: UInt64
+
+    init(
+        options: DataPlaneOptions, origin: @escaping OriginLookup, nameConnection: NameConnectionHandler?,
+        report: @escaping HandshakeReport
+    ) {
+        self.options = options
+        self.report = report
+        idleNanoseconds = UInt64(options.idleTimeout.components.seconds) * 1_000_000_000
+        self.origin = origin
+        self.nameConnection = nameConnection
+        load = EndpointLoad(ejection: options.ejection)
+    }
+}
+
+/// Takes over a captured connection to port 53 (DNS over TCP); it owns the descriptor from then on.
+package typealias NameConnectionHandler = @Sendable (_ socket: Int32, _ record: CaptureRecord) -> Void
+
+/// Told of every tunnel whose TLS failed: why, in an operator's words, and the peer's address (port 0 when this node was the client).
+package typealias HandshakeReport = @Sendable (_ failure: TLSFailure, _ peer: SocketAddress) -> Void
+
+/// What other threads ask of a worker.
+enum WorkerMessage: Sendable {
+    case adopt(Snapshot)
+    case capture(CaptureListener)
+    case release(NamespaceIndex)
+    case serveTunnel(FileDescriptorBox)
+    case listConnections(@Sendable ([LiveConnection]) -> Void)
+    case drain
+    case stop
+}
+
+/// A descriptor shared by reference: closed when the last user lets go.
+final class FileDescriptorBox: Sendable {
+    let descriptor: FileDescriptor
+    init(_ descriptor: consuming FileDescriptor) { self.descriptor = descriptor }
+    var raw: Int32 { descriptor.raw }
+}
+
+final class NamespaceBox: Sendable {
+    let namespace: NetworkNamespace
+    init(_ namespace: consuming NetworkNamespace) { self.namespace = namespace }
+}
+
+/// A listener inside a workload's namespace; all workers wait on it.
+struct CaptureListener: Sendable {
+    let socket: FileDescriptorBox
+    let namespace: NamespaceIndex
+    let descriptor: NamespaceBox
+}
+
+/// A connection that is being carried, for `myelinctl connections`.
+package struct LiveConnection: Sendable {
+    package let worker: Int
+    package let record: FlowRecord
+    /// `connecting`, `relaying` or `resetting`.
+    package let stage: String
+    package let age: Duration
+}
+
+/// Counts since the start, of one worker or all.
+package struct WorkerCounters: Sendable {
+    package var accepted: UInt64 = 0
+    package var flows: UInt64 = 0
+    package var tunnels: UInt64 = 0
+    package var tunnelsOpened: UInt64 = 0
+    package var tunnelsFailed: UInt64 = 0
+    package var withoutRecord: UInt64 = 0
+    package var descriptorsExhausted: UInt64 = 0
+    package var generation: UInt64 = 0
+
+    package init() {}
+}

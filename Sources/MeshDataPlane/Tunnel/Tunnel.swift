@@ -1,0 +1,66 @@
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshTLS
+internal import MeshTypes
+
+/// What a pooled tunnel is shared by: within one worker, one connection per source, destination and node.
+struct TunnelKey: Hashable {
+    let source: ServiceID
+    let destination: ServiceID
+    let peer: SocketAddress
+}
+
+/// One HBONE connection: TCP, TLS and HTTP/2.
+final class Tunnel {
+    enum Stage { case connecting, handshaking, open, closed }
+
+    /// Flows that may wait for one tunnel to come up.
+    static let maximumWaiting = 16384
+
+    let worker: Worker
+    let handle: SlabHandle
+    let socket: Int32
+    var tls: TLSSession
+    let isClient: Bool
+    /// nil for tunnels that peers opened.
+    let key: TunnelKey?
+    /// What the client end showed: a tunnel of an older certificate takes no new streams.
+    let credential: TLSCredential?
+    var session: HBONESession?
+    var stage = Stage.connecting
+    var isReadable = false
+    var isWritable = false
+    /// In the worker's list of tunnels to flush.
+    var isDirty = false
+    /// Takes no new streams; closed with its last one.
+    var isDraining = false
+    /// Ciphertext that the socket did not take.
+    var pending = ByteQueue()
+    /// Flows whose stream waits for the tunnel to open: handle and destination.
+    var waiting: [SlabHandle] = []
+    var streams = 0
+    /// Bytes that slow readers have not taken.
+    var backlog = 0
+    /// Received bytes whose connection credit is withheld because of the backlog.
+    var withheld = 0
+    /// The verified peer, as a number of this node; set when TLS is up.
+    var peer = ServiceID.none
+    var local = ServiceID.none
+    var lastHeard: UInt64
+    var lastUsed: UInt64
+    var pingSent: UInt64 = 0
+
+    init(
+        worker: Worker, handle: SlabHandle, socket: Int32, tls: consuming TLSSession, key: TunnelKey?, credential: TLSCredential?
+    ) {
+        self.worker = worker
+        self.handle = handle
+        self.socket = socket
+        self.tls = tls
+        self.key = key
+        self.credential = credential
+        isClient = key != nil
+        lastHeard = worker.now
+        lastUsed = worker.now
+    }
+}

@@ -1,0 +1,99 @@
+internal import Glibc
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshSnapshot
+internal import MeshSystem
+internal import MeshTLS
+internal import MeshTypes
+
+/// The caller's node: a stream in the shared tunnel to the endpoint's node.
+extension Worker {
+    /// - Parameter permit: no stream is opened without one.
+    func openStream(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ endpoint: Endpoint,
+        _ service: SnapshotService, _ snapshot: Snapshot
+    ) {
+        guard let credential = snapshot.credential(permit.source) else { return attemptFailed(handle, flow, .noCertificate) }
+        let key = TunnelKey(source: permit.source, destination: permit.destination, peer: endpoint.tunnel)
+        guard let tunnel = lease(key, credential, service.identity) else { return attemptFailed(handle, flow, .tunnelFailed) }
+        guard tunnel.streams + tunnel.waiting.count < Tunnel.maximumWaiting else {
+            return attemptFailed(handle, flow, .overloaded)
+        }
+        flow.pointee.tunnel = tunnel.handle
+        flow.pointee.streamEnded = false
+        if tunnel.stage == .open { startStream(handle, flow, tunnel) } else { tunnel.waiting.append(handle) }
+    }
+
+    /// The pooled tunnel if it still takes streams, else a new one.
+    private func lease(_ key: TunnelKey, _ credential: TLSCredential, _ service: ServiceIdentity) -> Tunnel? {
+        if let handle = pool[key], let tunnel = tunnels.find(handle)?.pointee {
+            let isCurrent = tunnel.credential === credential
+            if !isCurrent { drain(tunnel) }
+            if isCurrent, !tunnel.isDraining, tunnel.session?.canOpen ?? true { return tunnel }
+            pool[key] = nil
+        }
+        return connect(key, credential, service)
+    }
+
+    private func connect(_ key: TunnelKey, _ credential: TLSCredential, _ service: ServiceIdentity) -> Tunnel? {
+        let socket = TCPSocket.open(isV4: key.peer.ip.isV4)
+        guard socket >= 0 else { return nil }
+        guard TCPSocket.connect(socket, to: key.peer) == 0 || errno == EINPROGRESS else {
+            close(socket)
+            counters.tunnelsFailed += 1
+            return nil
+        }
+        let tls = TLSSession.connecting(as: credential, to: service.serverName, expecting: service)
+        guard let tunnel = register(socket, tls, key, credential) else { return nil }
+        pool[key] = tunnel.handle
+        return tunnel
+    }
+
+    /// Puts a new tunnel into its slab and the poller; nil (and the socket closed) at the limit.
+    func register(
+        _ socket: Int32, _ tls: consuming TLSSession, _ key: TunnelKey?, _ credential: TLSCredential?
+    ) -> Tunnel? {
+        guard let handle = tunnels.reserve() else {
+            close(socket)
+            return nil
+        }
+        let tunnel = Tunnel(worker: self, handle: handle, socket: socket, tls: tls, key: key, credential: credential)
+        tunnels.fill(handle, tunnel)
+        handshakeDeadlines.schedule(handle, now: now)
+        watch(socket, .tunnel, handle)
+        return tunnel
+    }
+
+    /// The tunnel is up: the CONNECT goes out with the next flush.
+    func startStream(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ tunnel: Tunnel) {
+        guard let session = tunnel.session else { return attemptFailed(handle, flow, .tunnelFailed) }
+        let record = flow.pointee.record
+        let request = ConnectRequest(
+            authority: record.endpoint, source: snapshot?.service(record.source)?.identity,
+            forwardedFor: record.sourceAddress, forwardedBy: snapshot?.node.tunnel)
+        guard let stream = session.openStream(request, token: handle.rawValue) else {
+            return attemptFailed(handle, flow, .tunnelFailed)
+        }
+        flow.pointee.stream = stream.rawValue
+        tunnel.streams += 1
+        tunnel.lastUsed = now
+        markDirty(tunnel)
+    }
+
+    /// The flow has nothing more to do with its tunnel; a stream that is still open is reset.
+    func leaveTunnel(_ flow: UnsafeMutablePointer<Flow>) {
+        let handle = flow.pointee.tunnel
+        guard handle != .none else { return }
+        flow.pointee.tunnel = .none
+        guard let tunnel = tunnels.find(handle)?.pointee else { return }
+        releaseBacklog(tunnel, flow.pointee.near.pending.count)
+        guard flow.pointee.stream != 0 else { return }
+        if !flow.pointee.streamEnded, let session = tunnel.session {
+            session.reset(StreamID(rawValue: flow.pointee.stream), .connectError)
+            markDirty(tunnel)
+        }
+        flow.pointee.stream = 0
+        tunnel.streams -= 1
+        tunnel.lastUsed = now
+    }
+}

@@ -1,0 +1,87 @@
+internal import Glibc
+internal import MeshRuntime
+internal import MeshSystem
+internal import MeshTypes
+
+/// What other threads ask of the worker.
+extension Worker {
+    func readMail() {
+        for message in mailbox.take() {
+            switch message {
+            case .adopt(let snapshot):
+                self.snapshot = snapshot
+                counters.generation = snapshot.generation
+                generation.store(snapshot.generation, ordering: .relaxed)
+            case .capture(let listener): addListener(listener)
+            case .release(let namespace): removeListeners(of: namespace)
+            case .serveTunnel(let listener): serveTunnels(listener)
+            case .listConnections(let answer): answer(listConnections())
+            case .drain: drainAll()
+            case .stop: isStopping = true
+            }
+        }
+    }
+
+    private func serveTunnels(_ listener: FileDescriptorBox) {
+        tunnelListener = listener
+        try? poller.add(listener.raw, .readable, token: TokenTag.tunnelListener.token(.none))
+    }
+
+    private func removeListeners(of namespace: NamespaceIndex) {
+        for (slot, listener) in listeners where listener.namespace == namespace {
+            try? poller.remove(listener.socket.raw)
+            listeners[slot] = nil
+        }
+        namespaces[namespace] = nil
+    }
+
+    private func listConnections() -> [LiveConnection] {
+        var all: [LiveConnection] = []
+        flows.forEach { _, flow in
+            let stage =
+                switch flow.pointee.stage {
+                case .connecting: "connecting"
+                case .relaying: "relaying"
+                case .resetting: "resetting"
+                }
+            all.append(
+                LiveConnection(
+                    worker: index, record: flow.pointee.record, stage: stage,
+                    age: .nanoseconds(Int64(now &- flow.pointee.started))))
+        }
+        return all
+    }
+
+    private func drainAll() {
+        for listener in listeners.values { try? poller.remove(listener.socket.raw) }
+        listeners = [:]
+        if let listener = tunnelListener { try? poller.remove(listener.raw) }
+        tunnelListener = nil
+        var open: [Tunnel] = []
+        tunnels.forEach { _, tunnel in open.append(tunnel.pointee) }
+        for tunnel in open { drain(tunnel) }
+    }
+
+    /// The end of the thread: everything it carries is reset.
+    func closeEverything() {
+        drainAll()
+        var handles: [SlabHandle] = []
+        flows.forEach { handle, _ in handles.append(handle) }
+        for handle in handles {
+            guard let flow = flows.find(handle) else { continue }
+            flow.pointee.near.abort()
+            flow.pointee.far.abort()
+            finish(handle, flow, .reset, .draining)
+        }
+        var open: [Tunnel] = []
+        tunnels.forEach { _, tunnel in open.append(tunnel.pointee) }
+        for tunnel in open { fail(tunnel, .draining) }
+        namespaces = [:]
+    }
+
+    func publishCounters() {
+        counters.tunnels = UInt64(tunnels.count)
+        let now = counters
+        published.withLock { $0 = now }
+    }
+}

@@ -1,0 +1,129 @@
+internal import Glibc
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshSnapshot
+internal import MeshSystem
+internal import MeshTLS
+internal import MeshTelemetry
+internal import MeshTypes
+internal import Synchronization
+
+/// One thread of the data path: its sockets, flows and tunnels, and the loop that serves them.
+///
+/// Everything here belongs to that thread; other threads post messages. State lies in slabs behind plain pointers, so that
+/// the C callbacks of HTTP/2 may come back into the worker while one of its methods runs.
+final class Worker: @unchecked Sendable {
+    /// Events taken from epoll at a time, and bytes read from a socket at a time.
+    static let eventBatch = 512
+    static let scratchBytes = 128 << 10
+    /// The loop wakes at least this often for deadlines (milliseconds).
+    static let tick: Int32 = 50
+    /// Nanoseconds between two publications of the counters.
+    private static let publishInterval: UInt64 = 200_000_000
+
+    let index: Int
+    let shared: SharedState
+    let mailbox: Mailbox<WorkerMessage>
+    let ring: FlowRing
+    let poller: Poller
+    let events = PollEvents(capacity: Worker.eventBatch)
+    let home: NetworkNamespace
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: Worker.scratchBytes, alignment: 4096)
+    let plaintext = UnsafeMutableRawBufferPointer.allocate(byteCount: Worker.scratchBytes, alignment: 4096)
+    let ciphertext = CiphertextBuffer()
+    var records = RecordBatch()
+
+    var flows: Slab<Flow>
+    var tunnels: Slab<Tunnel>
+    var snapshot: Snapshot?
+    var now = MonotonicClock.now()
+    var isStopping = false
+    /// By slot, which their tokens carry.
+    var listeners: [UInt64: CaptureListener] = [:]
+    var nextListener: UInt64 = 1
+    var tunnelListener: FileDescriptorBox?
+    var namespaces: [NamespaceIndex: NamespaceBox] = [:]
+    var pool: [TunnelKey: SlabHandle] = [:]
+    /// Tunnels with something to send at the end of this batch.
+    var dirty: [SlabHandle] = []
+    /// Sockets that were read for long enough in this batch and go on in the next.
+    var again: [UInt64] = []
+    var connectDeadlines: DeadlineQueue
+    var handshakeDeadlines: DeadlineQueue
+    var keepaliveDeadlines: DeadlineQueue
+    var lingerDeadlines: DeadlineQueue
+    /// Given up to accept and refuse a connection when descriptors run out.
+    var reserve: Int32
+    var counters = WorkerCounters()
+    /// Read by other threads: the generation adopted, and the counters of the last turn that had time for it.
+    let generation = Atomic<UInt64>(0)
+    let published = Mutex(WorkerCounters())
+    private var publishedAt: UInt64 = 0
+
+    init(index: Int, shared: SharedState, ring: FlowRing) throws(SystemError) {
+        self.index = index
+        self.shared = shared
+        self.ring = ring
+        mailbox = try Mailbox()
+        poller = try Poller()
+        home = try NetworkNamespace.current()
+        let options = shared.options
+        flows = Slab(capacity: options.maximumFlows)
+        tunnels = Slab(capacity: options.maximumTunnels)
+        connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
+        handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)
+        keepaliveDeadlines = DeadlineQueue(delay: options.keepalive)
+        lingerDeadlines = DeadlineQueue(delay: .milliseconds(10))
+        reserve = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        try poller.add(mailbox.descriptor, .readable, token: TokenTag.mailbox.token(.none))
+    }
+
+    deinit {
+        scratch.deallocate()
+        plaintext.deallocate()
+    }
+
+    func start() { WorkerThread.start(name: "myelin-worker-\(index)") { [self] in run() } }
+
+    private func run() {
+        while !isStopping {
+            let count = poller.wait(events, timeout: again.isEmpty ? Self.tick : 0)
+            now = MonotonicClock.now()
+            let pending = again
+            again.removeAll(keepingCapacity: true)
+            for token in pending { dispatch(token, .readable) }
+            for event in 0..<count {
+                let (token, ready) = events[event]
+                dispatch(token, ready)
+            }
+            flushTunnels()
+            expire()
+        }
+        closeEverything()
+    }
+
+    private func dispatch(_ token: UInt64, _ ready: Poller.Interest) {
+        let handle = SlabHandle(token: token)
+        switch TokenTag(token: token) {
+        case .near: nearReady(handle, ready)
+        case .far: farReady(handle, ready)
+        case .tunnel: tunnelReady(handle, ready)
+        case .captureListener: acceptCaptured(handle.rawValue)
+        case .tunnelListener: acceptTunnels()
+        case .mailbox: readMail()
+        case nil: break
+        }
+    }
+
+    private func expire() {
+        while let handle = connectDeadlines.popDue(now: now) { connectTimedOut(handle) }
+        while let handle = handshakeDeadlines.popDue(now: now) { handshakeTimedOut(handle) }
+        while let handle = keepaliveDeadlines.popDue(now: now) { keepAlive(handle) }
+        while let handle = lingerDeadlines.popDue(now: now) { lingered(handle) }
+        flushTunnels()
+        if now &- publishedAt > Self.publishInterval {
+            publishedAt = now
+            publishCounters()
+        }
+    }
+}

@@ -52,18 +52,23 @@ extension Worker {
     /// - Returns: false when the tunnel is gone.
     private func process(_ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) -> Bool {
         var failure: HBONEFailure?
-        let wasEstablished = tunnel.tls.isEstablished
+        // What comes in one read with the end of the handshake waits until the peer is known.
+        var early = ByteQueue()
         let progress = tunnel.tls.receive(bytes, output: ciphertext, plaintext: plaintext) { chunk in
-            if tunnel.session == nil { self.establish(tunnel) }
-            if failure == nil { failure = tunnel.session?.receive(chunk, now: self.now) }
+            guard let session = tunnel.session else { return early.append(chunk) }
+            if failure == nil { failure = session.receive(chunk, now: self.now) }
         }
+        defer { early.free() }
         if progress == .failed {
             _ = sendCiphertext(tunnel)
             note(tunnel)
             fail(tunnel, tunnel.tls.failure?.reason ?? .tunnelFailed)
             return false
         }
-        if !wasEstablished, tunnel.tls.isEstablished, tunnel.session == nil { establish(tunnel) }
+        if tunnel.session == nil, tunnel.tls.isEstablished {
+            establish(tunnel)
+            if !early.isEmpty { failure = tunnel.session?.receive(early.readable, now: now) }
+        }
         guard sendCiphertext(tunnel) else {
             fail(tunnel, .tunnelFailed)
             return false

@@ -53,6 +53,11 @@ package struct KernelAddress {
         }
     }
 
+    /// For calls that fill it and know its room.
+    mutating func withStorage<Result>(_ body: (UnsafeMutablePointer<sockaddr_storage>) -> Result) -> Result {
+        withUnsafeMutablePointer(to: &storage) { body($0) }
+    }
+
     /// nil for families other than IPv4 and IPv6.
     package var address: SocketAddress? {
         withUnsafeBytes(of: storage) { bytes in

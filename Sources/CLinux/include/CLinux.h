@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <linux/sockios.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -26,6 +27,15 @@ long clinux_gettid(void);
 /* Non-blocking, close-on-exec. */
 int clinux_eventfd(void);
 void clinux_name_thread(const char *name);
+
+/* Makes the kernel tell the address that a datagram was sent to, and lets an IPv6 socket answer from addresses of local routes. */
+int clinux_report_local_address(int fd, int family);
+/* recvmsg with the local address (family 0 if unknown); EMSGSIZE if the datagram did not fit. Never blocks. */
+ssize_t clinux_receive_datagram(int fd, void *bytes, size_t size, struct sockaddr_storage *peer, struct sockaddr_storage *local,
+				uint32_t *interface);
+/* sendmsg from the address `local`. Never blocks. */
+ssize_t clinux_send_datagram(int fd, const void *bytes, size_t size, const struct sockaddr *peer, socklen_t peer_length,
+			     const struct sockaddr *local);
 
 #define CLINUX_CLONE_NEWNET 0x40000000
 

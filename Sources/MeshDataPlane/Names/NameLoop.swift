@@ -1,0 +1,235 @@
+internal import Glibc
+internal import MeshBPF
+internal import MeshProtocols
+internal import MeshSnapshot
+internal import MeshSystem
+internal import MeshTypes
+
+/// All that the names thread owns. Made on another thread, then used by that one alone.
+final class NameLoop: @unchecked Sendable {
+    /// What a token of the poller stands for.
+    enum Source {
+        case listener(NameListener)
+        case upstream(ForwardedQuery)
+        case connection(NameConnection)
+    }
+
+    let options: NameServerOptions
+    let tally: NameTally
+    private let slots: @Sendable (UInt32) -> DNSSlot?
+    private let wake: FileDescriptor
+    private let poller: Poller
+    private let events = PollEvents(capacity: 128)
+    /// One read buffer for everything: datagrams are handled one after the other.
+    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: DNSMessage.maximumLength, alignment: 16)
+    private var sources: [UInt64: Source] = [:]
+    private var nextToken: UInt64 = 1
+    private(set) var table: NameTable?
+    /// Waiting for upstreams, by identity; and how many each workload has.
+    private(set) var pending: [ObjectIdentifier: ForwardedQuery] = [:]
+    private var pendingOfWorkload: [WorkloadID: Int] = [:]
+    private var connections = 0
+    private(set) var now: UInt64 = 0
+    private var nextSweep: UInt64 = 0
+    private(set) var isStopping = false
+    private(set) var wasWoken = false
+
+    static let wakeToken: UInt64 = 0
+    /// Milliseconds between looks at deadlines, while anything has one.
+    private static let sweepInterval: Int32 = 100
+    /// Datagrams of one socket before the others have their turn.
+    private static let burst = 64
+
+    init(
+        options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, wake: consuming FileDescriptor, tally: NameTally
+    ) throws(SystemError) {
+        self.options = options
+        self.slots = slots
+        self.tally = tally
+        poller = try Poller()
+        try poller.add(wake.raw, .readable, token: Self.wakeToken)
+        self.wake = wake
+    }
+
+    deinit { scratch.deallocate() }
+
+    /// Waits for events and handles them.
+    func turn() {
+        let idle = pending.isEmpty && connections == 0
+        let count = poller.wait(events, timeout: idle ? -1 : Self.sweepInterval)
+        now = Self.monotonic()
+        wasWoken = false
+        for index in 0..<count {
+            let (token, ready) = events[index]
+            if token == Self.wakeToken {
+                wasWoken = true
+                _ = read(wake.raw, scratch.baseAddress, scratch.count)
+            } else if let source = sources[token] {
+                handle(source, ready)
+            }
+        }
+        if now >= nextSweep {
+            nextSweep = now + UInt64(Self.sweepInterval) * 1_000_000
+            sweep()
+        }
+    }
+
+    func adopt(_ mail: NameMailbox.Contents) {
+        if let snapshot = mail.snapshot { table = NameTable(snapshot, aliases: options.aliases) }
+        for order in mail.orders {
+            switch order {
+            case .serve(let raw, let namespace): serve(FileDescriptor(owning: raw), namespace)
+            case .serveStream(let raw, let asker): serveStream(FileDescriptor(owning: raw), asker)
+            case .release(let namespace): release(namespace)
+            case .stop: isStopping = true
+            }
+        }
+    }
+
+    private func handle(_ source: Source, _ ready: Poller.Interest) {
+        switch source {
+        case .listener(let listener): receive(on: listener)
+        case .upstream(let query): upstreamReady(query, ready)
+        case .connection(let connection): connectionReady(connection, ready)
+        }
+    }
+
+    // MARK: Sockets
+
+    /// Polls `descriptor` for `source`; nil if the kernel refuses.
+    func adopt(_ descriptor: consuming FileDescriptor, _ interest: Poller.Interest, _ source: (NameSocket) -> Source) -> NameSocket? {
+        let token = nextToken
+        nextToken += 1
+        let socket = NameSocket(descriptor, token: token)
+        guard (try? poller.add(socket.descriptor.raw, interest, token: token)) != nil else { return nil }
+        sources[token] = source(socket)
+        return socket
+    }
+
+    /// Closes happen with the last reference; the poller forgets closed descriptors by itself.
+    func forget(_ token: UInt64) { sources[token] = nil }
+
+    func setInterest(_ socket: NameSocket, _ interest: Poller.Interest) {
+        try? poller.modify(socket.descriptor.raw, interest, token: socket.token)
+    }
+
+    private func serve(_ descriptor: consuming FileDescriptor, _ namespace: NamespaceIndex) {
+        let token = nextToken
+        nextToken += 1
+        let listener = NameListener(descriptor, namespace: namespace)
+        guard (try? poller.add(listener.socket.raw, .readable, token: token)) != nil else { return }
+        sources[token] = .listener(listener)
+    }
+
+    private func serveStream(_ descriptor: consuming FileDescriptor, _ asker: NameAsker) {
+        guard connections < options.maximumConnections else { return }
+        let now = Self.monotonic()
+        var made: NameConnection?
+        _ = adopt(descriptor, .readable) { socket in
+            let connection = NameConnection(socket, asker: asker, now: now)
+            made = connection
+            return .connection(connection)
+        }
+        if made != nil { connections += 1 }
+    }
+
+    private func release(_ namespace: NamespaceIndex) {
+        for (token, source) in sources {
+            switch source {
+            case .listener(let listener): if listener.namespace == namespace { forget(token) }
+            case .connection(let connection): if connection.asker.namespace == namespace { close(connection) }
+            case .upstream: break
+            }
+        }
+    }
+
+    // MARK: Queries over UDP
+
+    private func receive(on listener: NameListener) {
+        for _ in 0..<Self.burst {
+            guard let arrival = DatagramSocket.receive(listener.socket.raw, into: scratch) else { return }
+            guard let slot = Self.slot(of: arrival.local).flatMap(slots) else {
+                tally.add(\.malformed)
+                continue
+            }
+            let bytes = Array(scratch[..<arrival.count])
+            let asker = NameAsker(server: slot.server, workload: slot.workload, service: slot.service, namespace: slot.namespace)
+            answer(bytes, asker: asker) { limit in
+                .datagram(DatagramClient(listener: listener, peer: arrival.peer, local: arrival.local, limit: limit))
+            }
+        }
+    }
+
+    /// 127.x.y.z and fd6d:7965:6c69:1::x carry the slot in their low bits.
+    private static func slot(of address: IPAddress) -> UInt32? {
+        if address.isV4 { return address.isLoopback ? address.v4 & 0xff_ffff : nil }
+        return UInt32(truncatingIfNeeded: address.low)
+    }
+
+    // MARK: Connections
+
+    private func connectionReady(_ connection: NameConnection, _ ready: Poller.Interest) {
+        connection.lastActive = now
+        if ready.contains(.writable) { connection.flush() }
+        if !ready.isDisjoint(with: [.hangUp, .error]) { connection.abandon() }
+        if ready.contains(.readable) { connection.fill(scratch) }
+        process(connection)
+    }
+
+    /// Answers what came, as far as the connection may have queries waiting, and adapts what is polled for.
+    func process(_ connection: NameConnection) {
+        guard !connection.isProcessing else { return }
+        connection.isProcessing = true
+        defer { connection.isProcessing = false }
+        while connection.waiting < options.maximumPerConnection, !connection.isFinished, let bytes = connection.incoming.next() {
+            answer(bytes, asker: connection.asker) { _ in .stream(connection) }
+        }
+        if connection.isFinished { return close(connection) }
+        var interest: Poller.Interest = connection.wantsToWrite ? .writable : []
+        if !connection.peerEnded, connection.waiting < options.maximumPerConnection { interest.insert(.readable) }
+        setInterest(connection.socket, interest)
+    }
+
+    private func close(_ connection: NameConnection) {
+        guard case .connection = sources[connection.socket.token] else { return }
+        forget(connection.socket.token)
+        try? poller.remove(connection.socket.descriptor.raw)
+        shutdown(connection.socket.descriptor.raw, Int32(SHUT_RDWR))
+        connections -= 1
+    }
+
+    // MARK: The table of queries that wait
+
+    /// Room for one more of this workload?
+    func admits(_ workload: WorkloadID) -> Bool {
+        pending.count < options.maximumPending && pendingOfWorkload[workload, default: 0] < options.maximumPendingPerWorkload
+    }
+
+    func enter(_ query: ForwardedQuery) {
+        pending[ObjectIdentifier(query)] = query
+        pendingOfWorkload[query.workload, default: 0] += 1
+        if case .stream(let connection) = query.client { connection.waiting += 1 }
+    }
+
+    func leave(_ query: ForwardedQuery) {
+        guard pending.removeValue(forKey: ObjectIdentifier(query)) != nil else { return }
+        let left = pendingOfWorkload[query.workload, default: 1] - 1
+        pendingOfWorkload[query.workload] = left > 0 ? left : nil
+        if case .stream(let connection) = query.client { connection.waiting -= 1 }
+    }
+
+    private func sweep() {
+        for query in Array(pending.values) { checkTime(of: query) }
+        guard connections > 0 else { return }
+        for case .connection(let connection) in Array(sources.values)
+        where connection.waiting == 0 && now &- connection.lastActive > options.idleTimeout {
+            close(connection)
+        }
+    }
+
+    static func monotonic() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,106 @@
+internal import Glibc
+package import MeshBPF
+package import MeshSnapshot
+package import MeshSystem
+package import MeshTypes
+internal import Synchronization
+
+/// Answers the DNS queries that capture redirects to the node: mesh services from the snapshot, the rest by asking on.
+///
+/// One thread of its own, in the node's network namespace, does all the work; the functions here hand it things.
+package final class NameServer: Sendable {
+    private let mailbox: NameMailbox
+    private let tally = NameTally()
+    private let thread = Mutex<pthread_t?>(nil)
+    private let loop: Mutex<NameLoop?>
+
+    /// - Parameter slots: who asks which server, by the slot in a datagram's destination (`Capture.dnsSlot`).
+    package init(options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?) throws(SystemError) {
+        var ends: [Int32] = [-1, -1]
+        try checked("socketpair") {
+            socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_FLAG | SOCK_CLOEXEC_FLAG, 0, &ends)
+        }
+        mailbox = NameMailbox(wakeUp: FileDescriptor(owning: ends[1]))
+        loop = Mutex(try NameLoop(options: options, slots: slots, wake: FileDescriptor(owning: ends[0]), tally: tally))
+    }
+
+    deinit { stop() }
+
+    package func start() {
+        guard let loop = loop.withLock({ $0.take() }) else { return }
+        let running = Running(mailbox: mailbox, loop: loop)
+        thread.withLock { thread in
+            var id = pthread_t()
+            let argument = Unmanaged.passRetained(running).toOpaque()
+            let failed = pthread_create(
+                &id, nil,
+                { argument in
+                    Unmanaged<Running>.fromOpaque(argument!).takeRetainedValue().run()
+                    return nil
+                }, argument)
+            precondition(failed == 0, "pthread_create: \(failed)")
+            thread = id
+        }
+    }
+
+    /// Ends the thread and closes everything; queries that wait are not answered.
+    package func stop() {
+        guard let id = thread.withLock({ $0.take() }) else { return }
+        mailbox.order(.stop)
+        pthread_join(id, nil)
+    }
+
+    package func publish(_ snapshot: Snapshot) { mailbox.publish(snapshot) }
+
+    /// Answers on a socket made by `DatagramSocket.bind` in a namespace (two for IPv4 and IPv6).
+    package func serve(udp socket: consuming FileDescriptor, namespace: NamespaceIndex) {
+        mailbox.order(.serve(socket.release(), namespace))
+    }
+
+    /// Answers DNS over TCP on an accepted connection whose original destination was `server`.
+    package func serveTCP(
+        connection: consuming FileDescriptor, server: SocketAddress, workload: WorkloadID, service: ServiceID,
+        namespace: NamespaceIndex
+    ) {
+        let asker = NameAsker(server: server, workload: workload, service: service, namespace: namespace)
+        mailbox.order(.serveStream(connection.release(), asker))
+    }
+
+    /// Closes the sockets and connections of a namespace.
+    package func release(_ namespace: NamespaceIndex) { mailbox.order(.release(namespace)) }
+
+    package var counters: NameServerCounters { tally.value.withLock { $0 } }
+
+    /// What the thread holds: nothing of the server itself, whose end stops it.
+    private final class Running: Sendable {
+        private let mailbox: NameMailbox
+        private let loop: NameLoop
+
+        init(mailbox: NameMailbox, loop: NameLoop) {
+            self.mailbox = mailbox
+            self.loop = loop
+        }
+
+        func run() {
+            while !loop.isStopping {
+                loop.turn()
+                if loop.wasWoken { loop.adopt(mailbox.take()) }
+            }
+        }
+    }
+}
+
+/// Who asks which server, from where.
+struct NameAsker: Sendable {
+    let server: SocketAddress
+    let workload: WorkloadID
+    let service: ServiceID
+    let namespace: NamespaceIndex
+}
+
+/// Counters that the thread writes and others read.
+final class NameTally: Sendable {
+    let value = Mutex(NameServerCounters())
+
+    func add(_ counter: any WritableKeyPath<NameServerCounters, UInt64> & Sendable) { value.withLock { $0[keyPath: counter] += 1 } }
+}

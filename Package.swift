@@ -100,7 +100,9 @@ let package = Package(
         tests("MeshPolicyTests", ["MeshPolicy"]),
         tests("MeshSnapshotTests", ["MeshSnapshot"]),
         tests("MeshTelemetryTests", ["MeshTelemetry"]),
-        tests("MeshDataPlaneTests", ["MeshDataPlane", "MeshIdentity"]),
+        tests(
+            "MeshDataPlaneTests",
+            ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity"]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshConfigTests", ["MeshConfig"]),
         tests("MeshRegistryTests", ["MeshRegistry"]),

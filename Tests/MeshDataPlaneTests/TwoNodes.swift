@@ -1,0 +1,137 @@
+import Glibc
+import MeshDataPlane
+import MeshIdentity
+import MeshPolicy
+import MeshSnapshot
+import MeshSystem
+import MeshTLS
+import MeshTelemetry
+import MeshTypes
+import Synchronization
+
+/// Two data planes in this process, joined by a real tunnel over loopback. `caller` runs on the first node, `callee` on the second;
+/// what callers dial is said by the test instead of the kernel.
+final class TwoNodes: Sendable {
+    static let caller = ServiceIdentity(namespace: "default", name: ServiceName("caller")!)
+    static let callee = ServiceIdentity(namespace: "default", name: ServiceName("callee")!)
+    static let trustDomain = "test.mesh"
+
+    let source: TestNode
+    let destination: TestNode
+    private let identities: IdentityStore
+    private let endpoints: Mutex<[SocketAddress]>
+    private let policies: Mutex<PolicySet>
+    private let generation = Atomic<UInt64>(0)
+
+    /// - Parameter endpoints: where `callee` answers, on the second node.
+    init(
+        endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
+        destinationOptions: DataPlaneOptions = DataPlaneOptions()
+    ) async throws {
+        let directory = try Scratch.directory()
+        let authority = try EmbeddedCA.open(directory: directory, trustDomain: Self.trustDomain)
+        identities = IdentityStore(authority: authority, trustDomain: Self.trustDomain)
+        source = try TestNode("one", options: sourceOptions)
+        destination = try TestNode("two", options: destinationOptions)
+        self.endpoints = Mutex(endpoints)
+        policies = Mutex(policy)
+        try await publish()
+    }
+
+    deinit {
+        source.dataPlane.stop()
+        destination.dataPlane.stop()
+    }
+
+    static let allowed = PolicySet([ServicePolicy(caller.name, allow: [callee.name])], namespace: "default")
+
+    func replace(policy: PolicySet? = nil, endpoints: [SocketAddress]? = nil) async throws {
+        if let policy { policies.withLock { $0 = policy } }
+        if let endpoints { self.endpoints.withLock { $0 = endpoints } }
+        try await publish()
+    }
+
+    /// Gives both nodes a snapshot, and waits until their workers have it.
+    private func publish() async throws {
+        await identities.ensure([Self.caller, Self.callee])
+        let credentials = await identities.credentials()
+        let generation = self.generation.add(1, ordering: .relaxed).newValue
+        for node in [source, destination] { node.dataPlane.publish(snapshot(for: node, credentials, generation)) }
+        for node in [source, destination] {
+            while node.dataPlane.adoptedGenerations.contains(where: { $0 < generation }) { usleep(1000) }
+        }
+    }
+
+    private func snapshot(
+        for node: TestNode, _ credentials: [ServiceIdentity: TLSCredential], _ generation: UInt64
+    ) -> Snapshot {
+        let here = Node(locality: node.locality, tunnel: node.tunnel)
+        var parts = SnapshotParts(
+            generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
+            policy: policies.withLock { $0 })
+        let callees = endpoints.withLock { $0 }.map {
+            Endpoint(address: $0, locality: destination.locality, tunnel: destination.tunnel)
+        }
+        let (callerID, calleeID) = (ServiceID(rawValue: 1), ServiceID(rawValue: 2))
+        parts.services = [
+            SnapshotService(id: callerID, identity: Self.caller, port: 1, virtualAddresses: [], endpoints: [], from: here),
+            SnapshotService(
+                id: calleeID, identity: Self.callee, port: Self.virtual.port, virtualAddresses: [Self.virtual.ip],
+                endpoints: callees, from: here),
+        ]
+        if node === source {
+            parts.credentials[callerID] = credentials[Self.caller]
+        } else {
+            parts.credentials[calleeID] = credentials[Self.callee]
+            for callee in callees {
+                parts.deliveries[callee.address] = Snapshot.Delivery(
+                    service: calleeID, namespace: .node, address: callee.address)
+            }
+        }
+        return Snapshot(parts)
+    }
+
+    static let virtual = SocketAddress("240.64.0.2:80")!
+
+    /// A connection of `caller` to `callee`'s virtual address, as a program would have it.
+    func dial() throws -> TestSocket { try TestSocket(connectingTo: source.capture) }
+}
+
+/// One node: a data plane whose captured connections all go to the callee's virtual address.
+final class TestNode: Sendable {
+    let locality: Locality
+    let tunnel: SocketAddress
+    let capture: SocketAddress
+    let dataPlane: DataPlane
+    let rings: [FlowRing]
+
+    init(_ name: String, options: DataPlaneOptions) throws {
+        locality = Locality(region: "r", zone: name, node: name)
+        rings = (0..<options.workers).map { _ in FlowRing() }
+        dataPlane = try DataPlane(
+            options: options, rings: rings,
+            origin: { _ in
+                CaptureRecord(
+                    destination: TwoNodes.virtual, workload: WorkloadID(rawValue: 1), service: ServiceID(rawValue: 1),
+                    namespace: .node)
+            })
+        let probe = try TCPSocket.listen(on: SocketAddress(ip: .v4Loopback, port: 0), reusePort: true)
+        tunnel = TCPSocket.localAddress(probe.raw)!
+        try dataPlane.serveTunnels(on: tunnel)
+        let listener = try TCPSocket.listen(on: SocketAddress(ip: .v4Loopback, port: 0))
+        capture = TCPSocket.localAddress(listener.raw)!
+        dataPlane.capture(v4: listener, v6: nil, namespace: .node, descriptor: try NetworkNamespace.current())
+        dataPlane.start()
+    }
+
+    /// The next flow of this node that has ended; nil after `seconds`.
+    func nextFlow(seconds: Double = 5) -> FlowRecord? {
+        for _ in 0..<Int(seconds * 1000) {
+            var found: FlowRecord?
+            for ring in rings where found == nil { ring.drain { if found == nil { found = $0 } } }
+            if let found { return found }
+            usleep(1000)
+        }
+        return nil
+    }
+}

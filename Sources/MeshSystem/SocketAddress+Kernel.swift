@@ -1,5 +1,4 @@
-package import CLinux
-internal import Glibc
+package import Glibc
 package import MeshTypes
 
 /// The kernel's `sockaddr_in` / `sockaddr_in6` form of an address.

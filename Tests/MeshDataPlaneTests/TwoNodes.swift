@@ -43,7 +43,12 @@ final class TwoNodes: Sendable {
         destination.dataPlane.stop()
     }
 
-    static let allowed = PolicySet([ServicePolicy(caller.name, allow: [callee.name])], namespace: "default")
+    static let allowed: PolicySet = {
+        let location = RuleLocation(file: "caller.yaml", line: 1, column: 1)
+        var policy = ServicePolicy(service: caller.name, location: location)
+        policy.allow = [PolicyRule(peer: .service(callee.name), location: location)]
+        return PolicySet([policy], namespace: "default")
+    }()
 
     func replace(policy: PolicySet? = nil, endpoints: [SocketAddress]? = nil) async throws {
         if let policy { policies.withLock { $0 = policy } }

@@ -17,7 +17,7 @@ final class NameLoop: @unchecked Sendable {
     let options: NameServerOptions
     let tally: NameTally
     private let slots: @Sendable (UInt32) -> DNSSlot?
-    private let wake: FileDescriptor
+    private let mailbox: NameMailbox
     private let poller: Poller
     private let events = PollEvents(capacity: 128)
     /// One read buffer for everything: datagrams are handled one after the other.
@@ -31,8 +31,7 @@ final class NameLoop: @unchecked Sendable {
     private var connections = 0
     private(set) var now: UInt64 = 0
     private var nextSweep: UInt64 = 0
-    private(set) var isStopping = false
-    private(set) var wasWoken = false
+    private var isStopping = false
 
     static let wakeToken: UInt64 = 0
     /// Milliseconds between looks at deadlines, while anything has one.
@@ -41,29 +40,31 @@ final class NameLoop: @unchecked Sendable {
     private static let burst = 64
 
     init(
-        options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, wake: consuming FileDescriptor, tally: NameTally
+        options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, mailbox: NameMailbox, tally: NameTally
     ) throws(SystemError) {
         self.options = options
         self.slots = slots
         self.tally = tally
         poller = try Poller()
-        try poller.add(wake.raw, .readable, token: Self.wakeToken)
-        self.wake = wake
+        self.mailbox = mailbox
+        try poller.add(mailbox.event.raw, .readable, token: Self.wakeToken)
     }
 
     deinit { scratch.deallocate() }
 
-    /// Waits for events and handles them.
-    func turn() {
+    /// Works until it is told to stop.
+    func run() {
+        while !isStopping { turn() }
+    }
+
+    private func turn() {
         let idle = pending.isEmpty && connections == 0
         let count = poller.wait(events, timeout: idle ? -1 : Self.sweepInterval)
         now = Self.monotonic()
-        wasWoken = false
         for index in 0..<count {
             let (token, ready) = events[index]
             if token == Self.wakeToken {
-                wasWoken = true
-                _ = read(wake.raw, scratch.baseAddress, scratch.count)
+                adopt(mailbox.take())
             } else if let source = sources[token] {
                 handle(source, ready)
             }
@@ -74,7 +75,7 @@ final class NameLoop: @unchecked Sendable {
         }
     }
 
-    func adopt(_ mail: NameMailbox.Contents) {
+    private func adopt(_ mail: NameMailbox.Contents) {
         if let snapshot = mail.snapshot { table = NameTable(snapshot, aliases: options.aliases) }
         for order in mail.orders {
             switch order {

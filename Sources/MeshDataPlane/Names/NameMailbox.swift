@@ -20,10 +20,10 @@ final class NameMailbox: Sendable {
     }
 
     private let contents = Mutex(Contents())
-    private let wakeUp: FileDescriptor
+    /// Readable while there is something to take.
+    let event: EventDescriptor
 
-    /// - Parameter wakeUp: what is written to when there is something.
-    init(wakeUp: consuming FileDescriptor) { self.wakeUp = wakeUp }
+    init() throws(SystemError) { event = try EventDescriptor() }
 
     deinit {
         for order in contents.withLock({ $0.orders }) {
@@ -36,25 +36,20 @@ final class NameMailbox: Sendable {
 
     func publish(_ snapshot: Snapshot) {
         contents.withLock { $0.snapshot = snapshot }
-        wake()
+        event.signal()
     }
 
     func order(_ order: Order) {
         contents.withLock { $0.orders.append(order) }
-        wake()
+        event.signal()
     }
 
     func take() -> Contents {
-        contents.withLock { contents in
+        event.clear()
+        return contents.withLock { contents in
             let taken = contents
             contents = Contents()
             return taken
         }
-    }
-
-    /// A full pipe wakes as well as one more byte would.
-    private func wake() {
-        var byte: UInt8 = 1
-        _ = write(wakeUp.raw, &byte, 1)
     }
 }

@@ -16,28 +16,24 @@ package final class NameServer: Sendable {
 
     /// - Parameter slots: who asks which server, by the slot in a datagram's destination (`Capture.dnsSlot`).
     package init(options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?) throws(SystemError) {
-        var ends: [Int32] = [-1, -1]
-        try checked("socketpair") {
-            socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_FLAG | SOCK_CLOEXEC_FLAG, 0, &ends)
-        }
-        mailbox = NameMailbox(wakeUp: FileDescriptor(owning: ends[1]))
-        loop = Mutex(try NameLoop(options: options, slots: slots, wake: FileDescriptor(owning: ends[0]), tally: tally))
+        mailbox = try NameMailbox()
+        loop = Mutex(try NameLoop(options: options, slots: slots, mailbox: mailbox, tally: tally))
     }
 
     deinit { stop() }
 
     package func start() {
         guard let loop = loop.withLock({ $0.take() }) else { return }
-        let running = Running(mailbox: mailbox, loop: loop)
+        let running = Unmanaged.passRetained(loop).toOpaque()
         thread.withLock { thread in
             var id = pthread_t()
-            let argument = Unmanaged.passRetained(running).toOpaque()
             let failed = pthread_create(
                 &id, nil,
                 { argument in
-                    Unmanaged<Running>.fromOpaque(argument!).takeRetainedValue().run()
+                    nameThread("myelin-names")
+                    Unmanaged<NameLoop>.fromOpaque(argument!).takeRetainedValue().run()
                     return nil
-                }, argument)
+                }, running)
             precondition(failed == 0, "pthread_create: \(failed)")
             thread = id
         }
@@ -70,24 +66,6 @@ package final class NameServer: Sendable {
     package func release(_ namespace: NamespaceIndex) { mailbox.order(.release(namespace)) }
 
     package var counters: NameServerCounters { tally.value.withLock { $0 } }
-
-    /// What the thread holds: nothing of the server itself, whose end stops it.
-    private final class Running: Sendable {
-        private let mailbox: NameMailbox
-        private let loop: NameLoop
-
-        init(mailbox: NameMailbox, loop: NameLoop) {
-            self.mailbox = mailbox
-            self.loop = loop
-        }
-
-        func run() {
-            while !loop.isStopping {
-                loop.turn()
-                if loop.wasWoken { loop.adopt(mailbox.take()) }
-            }
-        }
-    }
 }
 
 /// Who asks which server, from where.

@@ -1,0 +1,85 @@
+package import MeshTypes
+
+/// What one node's daemon is told: `node.yaml`. Everything but `node.name` and `node.address` has a default.
+package struct NodeConfiguration: Sendable {
+    package var node: Node
+    package var trustDomain = "cluster.local"
+    /// The namespace of services whose records name none, and of the policy files.
+    package var namespace = "default"
+    /// The authority's key and the virtual addresses are kept here.
+    package var stateDirectory = "/var/lib/myelin"
+    /// The status socket and the lock.
+    package var runDirectory = "/run/myelin"
+    package var registry = "/etc/myelin/registry"
+    package var policy = "/etc/myelin/policy"
+    /// Other names of services.
+    package var aliases: [ServiceName: ServiceName] = [:]
+    package var workers: Int
+    package var capture = Capture()
+    package var tunnel = Tunnel()
+    package var dns = DNS()
+    package var authority = Authority()
+    package var metrics = SocketAddress(ip: .v4Loopback, port: 15020)
+    package var log = Log()
+
+    /// `node:`
+    package struct Node: Sendable {
+        package var name: String
+        /// Other nodes reach this one here.
+        package var address: IPAddress
+        package var zone = ""
+        package var region = ""
+    }
+
+    /// `capture:`; cgroup paths are below the cgroup v2 mount.
+    package struct Capture: Sendable {
+        package enum Unknown: String, Sendable, CaseIterable { case refuse, pass }
+
+        package var cgroup = "/"
+        /// nil: the one that the daemon runs in.
+        package var daemonCgroup: String?
+        /// What becomes of traffic of processes without an identity.
+        package var unknown = Unknown.refuse
+        package var pins = "/sys/fs/bpf/myelin"
+        /// Holds the kernel programs; nil: beside the executable, else `/usr/lib/myelin`.
+        package var objects: String?
+        /// Permitted connections between two workloads of this node go without the daemon.
+        package var direct = true
+    }
+
+    /// `tunnel:`
+    package struct Tunnel: Sendable {
+        package var port: UInt16 = 15008
+        package var keepalive = Duration.seconds(10)
+        package var connectTimeout = Duration.seconds(5)
+    }
+
+    /// `dns:`
+    package struct DNS: Sendable {
+        package var domain = "cluster.local"
+        /// Asked for names outside the mesh; empty: the server that the workload asked.
+        package var upstream: [SocketAddress] = []
+        package var virtualV4 = IPNetwork("240.64.0.0/16")!
+        package var virtualV6 = IPNetwork("fd6d:7965:6c69::/96")!
+    }
+
+    /// `ca:`
+    package struct Authority: Sendable {
+        /// nil: `ca` in the state directory.
+        package var directory: String?
+        package var lifetime = Duration.seconds(24 * 3600)
+    }
+
+    /// `log:`
+    package struct Log: Sendable {
+        package enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+
+        /// Where access lines go: nil for standard output, empty for nowhere.
+        package var access: String?
+        package var level = Level.info
+    }
+
+    /// The authority's directory.
+    package var authorityDirectory: String { authority.directory ?? stateDirectory + "/ca" }
+    package var statusSocket: String { runDirectory + "/status.sock" }
+}

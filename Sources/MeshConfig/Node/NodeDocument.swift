@@ -1,0 +1,154 @@
+internal import Foundation
+internal import MeshTypes
+
+extension NodeConfiguration {
+    /// Bytes of a configuration file.
+    package static let maximumSize = 1 << 20
+
+    /// Reads `node.yaml`.
+    package static func load(file: String) throws(DocumentErrors) -> NodeConfiguration {
+        let document = try Document(file: file, limit: maximumSize)
+        guard let root = document.root else {
+            throw DocumentErrors([
+                DocumentError(file: file, message: "is empty", suggestion: "it needs at least `node: {name: node-1, address: 10.0.0.1}`")
+            ])
+        }
+        let configuration = root.mapping(keys: NodeDocument.keys).flatMap(NodeDocument.configuration)
+        try document.finish()
+        guard let configuration else { throw DocumentErrors([DocumentError(file: file, message: "cannot be read")]) }
+        return configuration
+    }
+}
+
+/// Reads the sections of `node.yaml`; each leaves the default where a key is absent or wrong.
+enum NodeDocument {
+    static let keys = [
+        "node", "trust_domain", "namespace", "state", "run", "registry", "policy", "aliases", "workers", "capture", "tunnel", "dns", "ca",
+        "metrics", "log",
+    ]
+    private static let maximumWorkers = 64
+    private static let defaultWorkers = 4
+
+    static func configuration(_ root: DocumentMapping) -> NodeConfiguration? {
+        guard let node = root.required("node").flatMap(node) else { return nil }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        var result = NodeConfiguration(node: node, workers: min(cores, defaultWorkers))
+        set(&result.trustDomain, root["trust_domain"]?.domain())
+        set(&result.namespace, root["namespace"]?.label())
+        set(&result.stateDirectory, root["state"]?.absolutePath())
+        set(&result.runDirectory, root["run"]?.absolutePath())
+        set(&result.registry, root["registry"]?.absolutePath())
+        set(&result.policy, root["policy"]?.absolutePath())
+        set(&result.aliases, root["aliases"].map(aliases))
+        set(&result.workers, root["workers"]?.integer(in: 1...maximumWorkers))
+        root["capture"].map { read(&result.capture, $0) }
+        root["tunnel"].map { read(&result.tunnel, $0) }
+        root["dns"].map { read(&result.dns, $0) }
+        root["ca"].map { read(&result.authority, $0) }
+        set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
+        root["log"].map { read(&result.log, $0) }
+        checkPorts(result, root)
+        return result
+    }
+
+    private static func set<Value>(_ target: inout Value, _ value: Value?) {
+        if let value { target = value }
+    }
+
+    private static func node(_ value: DocumentValue) -> NodeConfiguration.Node? {
+        guard let mapping = value.mapping(keys: ["name", "address", "zone", "region"]) else { return nil }
+        let name = mapping.required("name")?.text()
+        let address = mapping.required("address")?.address()
+        guard let name, let address else { return nil }
+        return NodeConfiguration.Node(
+            name: name, address: address, zone: mapping["zone"]?.text() ?? "", region: mapping["region"]?.text() ?? "")
+    }
+
+    private static func aliases(_ value: DocumentValue) -> [ServiceName: ServiceName] {
+        var result: [ServiceName: ServiceName] = [:]
+        for (key, value) in value.pairs() {
+            guard let alias = key.serviceName(), let name = value.serviceName() else { continue }
+            if alias == name { key.report("is an alias of itself", "remove it") }
+            result[alias] = name
+        }
+        return result
+    }
+
+    private static func read(_ capture: inout NodeConfiguration.Capture, _ value: DocumentValue) {
+        let keys = ["cgroup", "daemon_cgroup", "unknown", "pins", "objects", "direct"]
+        guard let mapping = value.mapping(keys: keys) else { return }
+        set(&capture.cgroup, mapping["cgroup"]?.absolutePath())
+        capture.daemonCgroup = mapping["daemon_cgroup"]?.absolutePath()
+        set(&capture.unknown, mapping["unknown"]?.choice(NodeConfiguration.Capture.Unknown.self))
+        set(&capture.pins, mapping["pins"]?.absolutePath())
+        capture.objects = mapping["objects"]?.absolutePath()
+        set(&capture.direct, mapping["direct"]?.bool())
+    }
+
+    private static func read(_ tunnel: inout NodeConfiguration.Tunnel, _ value: DocumentValue) {
+        guard let mapping = value.mapping(keys: ["port", "keepalive", "connect_timeout"]) else { return }
+        set(&tunnel.port, mapping["port"]?.port())
+        set(&tunnel.keepalive, mapping["keepalive"]?.duration(in: .seconds(1) ... .seconds(3600)))
+        set(&tunnel.connectTimeout, mapping["connect_timeout"]?.duration(in: .milliseconds(10) ... .seconds(300)))
+    }
+
+    private static func read(_ dns: inout NodeConfiguration.DNS, _ value: DocumentValue) {
+        guard let mapping = value.mapping(keys: ["domain", "upstream", "virtual_v4", "virtual_v6"]) else { return }
+        set(&dns.domain, mapping["domain"]?.domain())
+        set(&dns.upstream, mapping["upstream"]?.list()?.compactMap(server))
+        set(&dns.virtualV4, mapping["virtual_v4"].flatMap { network($0, isV4: true, prefixes: 8...28) })
+        set(&dns.virtualV6, mapping["virtual_v6"].flatMap { network($0, isV4: false, prefixes: 32...112) })
+    }
+
+    /// An address, with port 53 unless it names one.
+    private static func server(_ value: DocumentValue) -> SocketAddress? {
+        guard let text = value.string() else { return nil }
+        if let ip = IPAddress(text) { return SocketAddress(ip: ip, port: 53) }
+        return value.socketAddress()
+    }
+
+    private static func network(_ value: DocumentValue, isV4: Bool, prefixes: ClosedRange<Int>) -> IPNetwork? {
+        guard let network = value.network() else { return nil }
+        guard network.address.isV4 == isV4, prefixes.contains(network.prefix) else {
+            value.report(
+                "is \(network), where an \(isV4 ? "IPv4" : "IPv6") network is expected",
+                "its prefix must be from /\(prefixes.lowerBound) to /\(prefixes.upperBound)")
+            return nil
+        }
+        return network
+    }
+
+    private static func read(_ authority: inout NodeConfiguration.Authority, _ value: DocumentValue) {
+        guard let mapping = value.mapping(keys: ["directory", "lifetime"]) else { return }
+        authority.directory = mapping["directory"]?.absolutePath()
+        set(&authority.lifetime, mapping["lifetime"]?.duration(in: .seconds(60) ... .seconds(7 * 24 * 3600)))
+    }
+
+    private static func loopback(_ value: DocumentValue) -> SocketAddress? {
+        guard let address = value.socketAddress() else { return nil }
+        if address.ip.isLoopback { return address }
+        value.report("is \(address), where a loopback address is expected", "metrics name services and callers: use 127.0.0.1 or [::1]")
+        return nil
+    }
+
+    private static func read(_ log: inout NodeConfiguration.Log, _ value: DocumentValue) {
+        guard let mapping = value.mapping(keys: ["access", "level"]) else { return }
+        set(&log.level, mapping["level"]?.choice(NodeConfiguration.Log.Level.self))
+        guard let access = mapping["access"] else { return }
+        switch access.string() {
+        case "stdout", nil: log.access = nil
+        case "off": log.access = ""
+        default: log.access = access.absolutePath()
+        }
+    }
+
+    /// Ports that the daemon has in the node's namespace.
+    private static func checkPorts(_ result: NodeConfiguration, _ root: DocumentMapping) {
+        let fixed: [UInt16: String] = [15001: "the capture listener", 15053: "the resolver"]
+        if let use = fixed[result.tunnel.port] { root["tunnel"]?.report("port \(result.tunnel.port) is \(use)'s", "use 15008") }
+        if let use = fixed[result.metrics.port] { root["metrics"]?.report("port \(result.metrics.port) is \(use)'s", "use 15020") }
+        if result.tunnel.port == result.metrics.port {
+            root["metrics"]?.report("port \(result.metrics.port) is the tunnel's too", "use 15020 here and 15008 there")
+        }
+    }
+}

@@ -74,13 +74,13 @@ let package = Package(
             ]),
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
         mesh("MeshConfig", ["MeshTypes", "MeshPolicy", yams]),
-        mesh("MeshRegistry", ["MeshTypes", "MeshConfig"]),
+        mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
         mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient]),
         mesh(
             "MeshControl",
             [
-                "MeshTypes", "MeshSystem", "MeshBPF", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshConfig",
-                "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
+                "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshIdentity",
+                "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 

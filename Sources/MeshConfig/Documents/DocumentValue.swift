@@ -20,6 +20,9 @@ package struct DocumentValue {
     package var isMapping: Bool { node.mapping != nil }
     package var isList: Bool { node.sequence != nil }
 
+    /// Looks without reporting.
+    package func hasKey(_ key: String) -> Bool { node.mapping?[key] != nil }
+
     /// What kind of value this is, in an operator's words.
     var kind: String {
         switch node {

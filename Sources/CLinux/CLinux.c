@@ -34,4 +34,9 @@ long clinux_gettid(void) { return syscall(SYS_gettid); }
 
 int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
+void clinux_hide_memory(void)
+{
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, name); }

@@ -4,7 +4,7 @@ internal import MeshSystem
 /// Makes sure that one daemon runs per node: an exclusive lock on `<run>/myelind.lock`, which holds the process id.
 ///
 /// The kernel releases the lock with the process, however it ends.
-package struct DaemonLock: ~Copyable {
+package struct DaemonLock: ~Copyable, Sendable {
     private let file: FileDescriptor
 
     package init(runDirectory: String) throws(StartFailure) {

@@ -27,6 +27,8 @@ long clinux_gettid(void);
 /* Non-blocking, close-on-exec. */
 int clinux_eventfd(void);
 void clinux_name_thread(const char *name);
+/* No core files and no ptrace of this process by others of its user. */
+void clinux_hide_memory(void);
 
 /* Makes the kernel tell the address that a datagram was sent to, and lets an IPv6 socket answer from addresses of local routes. */
 int clinux_report_local_address(int fd, int family);

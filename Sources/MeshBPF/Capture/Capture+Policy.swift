@@ -2,17 +2,18 @@ package import MeshTypes
 
 /// What the reconciler writes: who is who, what may be dialled, and the verdicts.
 extension Capture {
+    /// The DNS slots of the workload that the cgroup was before are forgotten.
     package func setWorkload(cgroup id: UInt64, _ entry: WorkloadEntry) throws(KernelError) {
+        let previous = maps.workloads.entries[id]?.workload
         try maps.workloads.set(id, entry)
+        if let previous, previous != entry.workload { try forgetSlotsUnlessUsed(of: previous) }
     }
 
     /// Also forgets the DNS slots of the workload, unless another cgroup has the same one.
     package func removeWorkload(cgroup id: UInt64) throws(KernelError) {
         guard let entry = maps.workloads.entries[id], !entry.isDaemon else { return }
         try maps.workloads.remove(id)
-        if !maps.workloads.entries.values.contains(where: { $0.workload == entry.workload }) {
-            try forgetSlots(of: entry.workload)
-        }
+        try forgetSlotsUnlessUsed(of: entry.workload)
     }
 
     /// Those of a daemon before this one included; without the daemon itself.
@@ -41,7 +42,8 @@ extension Capture {
     /// Who asked which server, for a datagram that the resolver received on the slot's address; nil for a slot that was never given.
     package func dnsSlot(_ slot: UInt32) -> DNSSlot? { maps.dnsSlots.value(DNSSlotNumber(raw: slot)) }
 
-    private func forgetSlots(of workload: WorkloadID) throws(KernelError) {
+    private func forgetSlotsUnlessUsed(of workload: WorkloadID) throws(KernelError) {
+        if maps.workloads.entries.values.contains(where: { $0.workload == workload }) { return }
         for (key, slot) in maps.dnsServers.entries() where key.workload == workload {
             try maps.dnsServers.remove(key)
             try maps.dnsSlots.remove(slot)

@@ -86,6 +86,13 @@ package final class Capture: Sendable {
         }
     }
 
+    /// Where connections are redirected to in every workload's namespace, on loopback.
+    package static let listenerPort = UInt16(MYELIN_CAPTURE_PORT)
+    /// Where DNS queries are redirected to in every workload's namespace.
+    package static let resolverPort = UInt16(MYELIN_DNS_PORT)
+    /// Of one service, those that flows of the same node may reach without the daemon.
+    package static let maximumLocalEndpoints = Int(MYELIN_MAX_LOCAL_ENDPOINTS)
+
     /// Detaches everything and removes the pins, those of other versions too: from now on traffic is not captured (uninstall).
     package static func remove(pinDirectory: String) { PinLayout.removeTree(pinDirectory) }
 }

@@ -1,0 +1,166 @@
+internal import Glibc
+package import Logging
+package import MeshBPF
+package import MeshDataPlane
+internal import MeshSystem
+package import MeshTypes
+
+/// Brings the workloads of this node under capture, and lets them go.
+///
+/// Closed at every step: the guard and the listeners come first, then the cgroup becomes known (until then its sockets are refused),
+/// last the connections that existed before are ended.
+package actor Enrolment {
+    /// Every so many passes the workloads that are captured already are looked at again: addresses come and go.
+    private static let passesPerRefresh = 10
+
+    private let capture: Capture
+    private let cgroupRoot: String
+    private let log: Logger
+    private var enrolled: [Workload: EnrolledWorkload] = [:]
+    private var namespaces: MeshedNamespaces
+    private var nextWorkload: UInt32
+    private var passes = 0
+
+    /// A wanted workload that is not captured yet, and why.
+    package struct Pending: Sendable, Equatable {
+        package let workload: Workload
+        package let reason: String
+    }
+
+    /// What a pass is told of a workload beyond itself.
+    package struct Wanted: Sendable {
+        package let workload: Workload
+        /// nil if there are more services than numbers.
+        package let service: ServiceID?
+        /// Plaintext into the service is accepted (`mTLS: permissive`).
+        package let permissive: Bool
+
+        package init(workload: Workload, service: ServiceID?, permissive: Bool) {
+            self.workload = workload
+            self.service = service
+            self.permissive = permissive
+        }
+    }
+
+    package private(set) var pending: [Pending] = []
+
+    package init(capture: Capture, dataPlane: DataPlane, names: NameServer, cgroupRoot: String, log: Logger) {
+        self.capture = capture
+        self.cgroupRoot = cgroupRoot
+        self.log = log
+        namespaces = MeshedNamespaces(capture: capture, dataPlane: dataPlane, names: names)
+        // Numbers of a daemon before this one may still be in the kernel's tables.
+        nextWorkload = (capture.workloads().values.map(\.workload.rawValue).max() ?? 0) + 1
+    }
+
+    package var workloads: [EnrolledWorkload] { enrolled.values.sorted { $0.id.rawValue < $1.id.rawValue } }
+
+    /// Makes the captured workloads equal to `wanted` as far as their cgroups and namespaces exist.
+    ///
+    /// - Returns: whether anything changed.
+    package func reconcile(_ wanted: [Wanted]) -> Bool {
+        let before = enrolled
+        passes += 1
+        let names = Set(wanted.map(\.workload))
+        for (workload, entry) in enrolled where !names.contains(workload) || !exists(entry) { withdraw(workload) }
+        let waiting = wanted.compactMap(enrol)
+        for new in waiting where !pending.contains(new) {
+            log.notice("workload not captured yet", metadata: ["cgroup": "\(new.workload.cgroup)", "reason": "\(new.reason)"])
+        }
+        pending = waiting
+        return before != enrolled
+    }
+
+    /// Cgroups that a daemon before this one entered and that nobody wants any more are forgotten: closed.
+    package func forgetStrangers() {
+        let known = Set(enrolled.values.map(\.cgroup))
+        for cgroup in capture.workloads().keys where !known.contains(cgroup) { try? capture.removeWorkload(cgroup: cgroup) }
+        capture.sweepGuards()
+    }
+
+    private func exists(_ entry: EnrolledWorkload) -> Bool {
+        (try? ControlGroup.id(ofDirectory: directory(of: entry.workload))) == entry.cgroup
+    }
+
+    private func directory(of workload: Workload) -> String { cgroupRoot + workload.cgroup }
+
+    private func enrol(_ wanted: Wanted) -> Pending? {
+        guard let service = wanted.service else {
+            return Pending(workload: wanted.workload, reason: "there are more services than \(ServiceNumbers.maximum)")
+        }
+        let known = enrolled[wanted.workload]
+        if let known, known.permissive == wanted.permissive, passes % Self.passesPerRefresh != 0 { return nil }
+        do throws(EnrolmentFailure) {
+            try capture(wanted, service: service, known: known)
+            return nil
+        } catch {
+            // A captured workload whose processes have all ended stays captured: the next one starts captured.
+            return known == nil ? Pending(workload: wanted.workload, reason: error.reason) : nil
+        }
+    }
+
+    private func capture(_ wanted: Wanted, service: ServiceID, known: EnrolledWorkload?) throws(EnrolmentFailure) {
+        let workload = wanted.workload
+        let directory = directory(of: workload)
+        let cgroup = try cgroup(directory)
+        let namespace = try namespace(of: workload, directory)
+        let id = known?.id ?? newWorkloadID()
+        let occupant = MeshedNamespaces.Occupant(workload: workload, id: id, service: service, permissive: wanted.permissive)
+        let home = try namespaces.enter(namespace, occupant)
+        let entry = WorkloadEntry(
+            workload: id, service: service, namespace: home.index, sharesNodeNamespace: workload.sharesNodeNamespace,
+            permissive: wanted.permissive)
+        do throws(KernelError) {
+            try capture.setWorkload(cgroup: cgroup, entry)
+            if known == nil {
+                let ended = try destroySockets(ofCgroup: directory, in: namespace, keepLoopback: !workload.sharesNodeNamespace)
+                log.info(
+                    "workload captured",
+                    metadata: ["service": "\(workload.service)", "cgroup": "\(workload.cgroup)", "ended_connections": "\(ended)"])
+            }
+        } catch { throw EnrolmentFailure(error) }
+        enrolled[workload] = EnrolledWorkload(
+            id: id, workload: workload, service: service, cgroup: cgroup, namespace: home.index, addresses: home.addresses,
+            permissive: wanted.permissive)
+    }
+
+    private func newWorkloadID() -> WorkloadID {
+        defer { nextWorkload += 1 }
+        return WorkloadID(rawValue: nextWorkload)
+    }
+
+    private func cgroup(_ directory: String) throws(EnrolmentFailure) -> UInt64 {
+        do throws(SystemError) { return try ControlGroup.id(ofDirectory: directory) } catch { throw EnrolmentFailure(error) }
+    }
+
+    private func namespace(of workload: Workload, _ directory: String) throws(EnrolmentFailure) -> NetworkNamespace {
+        do throws(SystemError) {
+            return try NetworkNamespace(path: try namespacePath(of: workload, directory))
+        } catch { throw EnrolmentFailure(error) }
+    }
+
+    private func namespacePath(of workload: Workload, _ directory: String) throws(SystemError) -> String {
+        if let path = workload.networkNamespace { return path }
+        if workload.sharesNodeNamespace { return "/proc/thread-self/ns/net" }
+        guard let process = try ControlGroup.processes(inDirectory: directory).first else {
+            throw SystemError("find its network namespace: it has no process", code: ESRCH, subject: directory)
+        }
+        return "/proc/\(process)/ns/net"
+    }
+
+    /// The cgroup is forgotten first, so that it is closed from then on.
+    private func withdraw(_ workload: Workload) {
+        guard let entry = enrolled.removeValue(forKey: workload) else { return }
+        try? capture.removeWorkload(cgroup: entry.cgroup)
+        namespaces.leave(workload)
+        log.info("workload released", metadata: ["service": "\(workload.service)", "cgroup": "\(workload.cgroup)"])
+    }
+}
+
+/// Why a workload cannot be captured.
+struct EnrolmentFailure: Error {
+    let reason: String
+
+    init(_ error: SystemError) { reason = error.description }
+    init(_ error: KernelError) { reason = error.description }
+}

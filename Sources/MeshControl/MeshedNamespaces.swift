@@ -1,0 +1,118 @@
+internal import MeshBPF
+internal import MeshDataPlane
+internal import MeshSystem
+internal import MeshTypes
+
+/// The network namespaces under capture: each is guarded and has the daemon's listeners while a workload is in it.
+struct MeshedNamespaces {
+    /// One of them.
+    struct Entry {
+        let index: NamespaceIndex
+        var addresses: Set<IPAddress>
+        var workloads: Set<Workload>
+        var permissive: Bool
+    }
+
+    private let capture: Capture
+    private let dataPlane: DataPlane
+    private let names: NameServer
+    private var entries: [NetworkNamespace.Identity: Entry] = [:]
+    private var freeIndices: [UInt32] = []
+    private var nextIndex: UInt32 = 1
+
+    init(capture: Capture, dataPlane: DataPlane, names: NameServer) {
+        self.capture = capture
+        self.dataPlane = dataPlane
+        self.names = names
+    }
+
+    /// Whom a namespace is readied for.
+    struct Occupant {
+        let workload: Workload
+        let id: WorkloadID
+        let service: ServiceID
+        let permissive: Bool
+
+        var guardKind: GuardKind { workload.sharesNodeNamespace ? .node : .pod(workload: id, service: service) }
+    }
+
+    /// Readies a namespace on its first workload; later ones share it. Also follows what changed in it.
+    mutating func enter(_ namespace: borrowing NetworkNamespace, _ occupant: Occupant) throws(EnrolmentFailure) -> Entry {
+        do throws(SystemError) {
+            let identity = try namespace.identity()
+            var entry: Entry
+            if let known = entries[identity] {
+                entry = known
+                entry.addresses = try namespace.enter { () throws(SystemError) in try InterfaceAddresses.all() }
+            } else {
+                entry = try open(namespace, occupant)
+            }
+            if entry.permissive != occupant.permissive, entry.index != .node {
+                try changeGuard(namespace, entry.index, occupant)
+                entry.permissive = occupant.permissive
+            }
+            entry.workloads.insert(occupant.workload)
+            entries[identity] = entry
+            return entry
+        } catch { throw EnrolmentFailure(error) }
+    }
+
+    private mutating func open(_ namespace: borrowing NetworkNamespace, _ occupant: Occupant) throws(SystemError) -> Entry {
+        let index = takeIndex(for: occupant.workload)
+        do throws(SystemError) {
+            return try ready(namespace, index, occupant)
+        } catch {
+            release(index)
+            throw error
+        }
+    }
+
+    private mutating func takeIndex(for workload: Workload) -> NamespaceIndex {
+        if workload.sharesNodeNamespace { return .node }
+        if let free = freeIndices.popLast() { return NamespaceIndex(rawValue: free) }
+        defer { nextIndex += 1 }
+        return NamespaceIndex(rawValue: nextIndex)
+    }
+
+    /// The last workload of a namespace takes guard and listeners with it.
+    mutating func leave(_ workload: Workload) {
+        for (identity, var entry) in entries where entry.workloads.contains(workload) {
+            entry.workloads.remove(workload)
+            entries[identity] = entry.workloads.isEmpty ? nil : entry
+            if entry.workloads.isEmpty { release(entry.index) }
+        }
+    }
+
+    private mutating func release(_ index: NamespaceIndex) {
+        dataPlane.release(index)
+        names.release(index)
+        capture.unguard(index)
+        if index != .node { freeIndices.append(index.rawValue) }
+    }
+
+    /// The guard comes before the listeners: there is no moment in which the namespace is served but open.
+    private func ready(
+        _ namespace: borrowing NetworkNamespace, _ index: NamespaceIndex, _ occupant: Occupant
+    ) throws(SystemError) -> Entry {
+        do throws(KernelError) {
+            try Capture.prepareNamespace(namespace)
+        } catch { throw SystemError(error.operation, code: error.code) }
+        try changeGuard(namespace, index, occupant)
+        let sockets = try NamespaceSockets.open(in: namespace)
+        let addresses = sockets.addresses
+        do throws(KernelError) {
+            try capture.setListeners(namespace: index, v4: sockets.listener4, v6: sockets.listener6)
+        } catch { throw SystemError(error.operation, code: error.code) }
+        sockets.handOver(to: dataPlane, names: names, as: index, namespace: try namespace.duplicate())
+        return Entry(index: index, addresses: addresses, workloads: [], permissive: occupant.permissive)
+    }
+
+    private func changeGuard(
+        _ namespace: borrowing NetworkNamespace, _ index: NamespaceIndex, _ occupant: Occupant
+    ) throws(SystemError) {
+        do throws(KernelError) {
+            try capture.guard(
+                namespace: namespace, index: index, kind: occupant.guardKind, permissive: occupant.permissive)
+        } catch { throw SystemError(error.operation, code: error.code, subject: error.log) }
+    }
+}

@@ -1,0 +1,181 @@
+internal import Glibc
+internal import Logging
+internal import MeshBPF
+internal import MeshConfig
+internal import MeshDataPlane
+internal import MeshIdentity
+internal import MeshPolicy
+internal import MeshRegistry
+internal import MeshSystem
+internal import MeshTelemetry
+internal import MeshTypes
+
+/// Everything of a node that lives as long as its daemon, put together.
+struct NodeParts {
+    let tunnel: SocketAddress
+    let numbers = ServiceNumbers()
+    let capture: Capture
+    let names: NameServer
+    let dataPlane: DataPlane
+    let identities: IdentityStore
+    let enrolment: Enrolment
+    let reconciler: Reconciler
+    let flowLog: FlowLog
+    let pump: KernelEventPump
+    /// Why old virtual addresses were not kept, if so.
+    let addressWarning: String?
+
+    init(_ configuration: NodeConfiguration, log: Logger) throws(StartFailure) {
+        let mount = try Self.cgroupMount()
+        tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
+        let authority = try Self.authority(configuration)
+        let capture = try Self.attach(configuration, mount: mount)
+        self.capture = capture
+        identities = IdentityStore(
+            authority: authority, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
+        let rings = (0..<configuration.workers).map { _ in FlowRing() }
+        let kernelRing = FlowRing()
+        pump = KernelEventPump(capture: capture, ring: kernelRing)
+        flowLog = Self.flowLog(configuration, rings: rings + [kernelRing], numbers: numbers)
+        do throws(SystemError) {
+            names = try Self.nameServer(configuration, capture: capture)
+            dataPlane = try Self.dataPlane(configuration, rings: rings, names: names, log: log)
+            try dataPlane.serveTunnels(on: tunnel)
+        } catch {
+            throw StartFailure(
+                code: "tunnel", what: "cannot serve on \(tunnel): \(error)",
+                advice: "node.address must be an address of this machine, and its port free")
+        }
+        enrolment = Enrolment(
+            capture: capture, dataPlane: dataPlane, names: names, cgroupRoot: mount, log: log)
+        let addresses = VirtualAddresses(
+            file: configuration.stateDirectory + "/virtual-addresses.json", v4: configuration.dns.virtualV4,
+            v6: configuration.dns.virtualV6)
+        addressWarning = addresses.warning
+        reconciler = Self.reconciler(
+            configuration,
+            Reconciler.Parts(
+                capture: capture, dataPlane: dataPlane, names: names, enrolment: enrolment, identities: identities),
+            SnapshotBuilder(
+                node: Node(locality: configuration.locality, tunnel: tunnel), trustDomain: configuration.trustDomain,
+                clusterDomain: configuration.dns.domain, numbers: numbers,
+                policy: PolicySet([], namespace: configuration.namespace)),
+            addresses, log)
+    }
+
+    func startThreads() {
+        flowLog.start()
+        pump.start()
+        names.start()
+        dataPlane.start()
+    }
+
+    /// The log last: it takes what the others still say.
+    func stopThreads() {
+        dataPlane.stop()
+        names.stop()
+        pump.stop()
+        flowLog.stop()
+    }
+
+    private static func cgroupMount() throws(StartFailure) -> String {
+        guard let mount = ControlGroup.mountPoint() else {
+            throw StartFailure(
+                code: "cgroup", what: "cgroup v2 is not mounted", advice: "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified")
+        }
+        return mount
+    }
+
+    private static func authority(_ configuration: NodeConfiguration) throws(StartFailure) -> EmbeddedCA {
+        let directory = configuration.authorityDirectory
+        try DaemonDirectories.make(directory, mode: DaemonDirectories.privateMode)
+        do throws(AuthorityFailure) {
+            return try EmbeddedCA.open(directory: directory, trustDomain: configuration.trustDomain)
+        } catch { throw StartFailure(code: "authority_\(error.code.rawValue)", what: error.what, advice: error.advice) }
+    }
+
+    /// Direct flows and verdicts of a daemon before this one are written in numbers that mean nothing now: refused until the first pass.
+    private static func attach(_ configuration: NodeConfiguration, mount: String) throws(StartFailure) -> Capture {
+        let objects = try KernelObjects.directory(configured: configuration.capture.objects)
+        let own = try daemonCgroup(configuration)
+        let options = CaptureOptions(
+            objectDirectory: objects, cgroup: mount + configuration.capture.cgroup, daemonCgroup: mount + own,
+            pinDirectory: configuration.capture.pins, unknownWorkloads: configuration.capture.unknown == .refuse ? .refuse : .pass)
+        do throws(KernelError) {
+            let capture = try Capture.attach(options)
+            try capture.reconcile(verdicts: [:])
+            try capture.reconcile(localEndpoints: [:])
+            return capture
+        } catch {
+            throw StartFailure(
+                code: "capture", what: "\(error.operation): \(String(cString: strerror(error.code)))\(error.log.isEmpty ? "" : "\n\(error.log)")",
+                advice: error.advice)
+        }
+    }
+
+    /// The daemon is exempt by its cgroup: it must be one of its own.
+    private static func daemonCgroup(_ configuration: NodeConfiguration) throws(StartFailure) -> String {
+        let own = configuration.capture.daemonCgroup ?? ControlGroup.own()
+        guard let own, own != "/", own != configuration.capture.cgroup else {
+            throw StartFailure(
+                code: "daemon_cgroup", what: "the daemon runs in the cgroup \(own ?? "unknown") together with others",
+                advice: "start it by its systemd unit, or in a cgroup of its own named in capture.daemon_cgroup")
+        }
+        return own
+    }
+
+    private static func flowLog(_ configuration: NodeConfiguration, rings: [FlowRing], numbers: ServiceNumbers) -> FlowLog {
+        let output: AccessLogOutput =
+            switch configuration.log.access {
+            case nil: .standardOutput
+            case "": .off
+            case .some(let path): .file(path)
+            }
+        return FlowLog(
+            rings: rings, names: { numbers.identity(of: $0) }, trustDomain: configuration.trustDomain, output: output)
+    }
+
+    private static func nameServer(_ configuration: NodeConfiguration, capture: Capture) throws(SystemError) -> NameServer {
+        var options = NameServerOptions()
+        options.upstreams = configuration.dns.upstream
+        options.aliases = configuration.aliases
+        return try NameServer(options: options, slots: { capture.dnsSlot($0) })
+    }
+
+    private static func dataPlane(
+        _ configuration: NodeConfiguration, rings: [FlowRing], names: NameServer, log: Logger
+    ) throws(SystemError) -> DataPlane {
+        var options = DataPlaneOptions()
+        options.workers = configuration.workers
+        options.keepalive = configuration.tunnel.keepalive
+        options.connectTimeout = configuration.tunnel.connectTimeout
+        return try DataPlane(
+            options: options, rings: rings,
+            origin: { socket in
+                capturedOrigin(of: socket).map {
+                    CaptureRecord(destination: $0.destination, workload: $0.workload, service: $0.service, namespace: $0.namespace)
+                }
+            },
+            nameConnection: { socket, record in
+                names.serveTCP(
+                    connection: FileDescriptor(owning: socket), server: record.destination, workload: record.workload,
+                    service: record.service, namespace: record.namespace)
+            },
+            report: { failure, peer in
+                log.warning(
+                    "tunnel refused",
+                    metadata: ["reason": "\(failure.reason.code)", "detail": "\(failure.detail)", "peer": "\(peer)"])
+            })
+    }
+
+    private static func reconciler(
+        _ configuration: NodeConfiguration, _ parts: Reconciler.Parts, _ builder: SnapshotBuilder, _ addresses: VirtualAddresses,
+        _ log: Logger
+    ) -> Reconciler {
+        Reconciler(parts, builder: builder, virtualAddresses: addresses, direct: configuration.capture.direct, log: log)
+    }
+}
+
+extension NodeConfiguration {
+    var locality: Locality { Locality(region: node.region, zone: node.zone, node: node.name) }
+}

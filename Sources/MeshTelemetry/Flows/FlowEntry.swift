@@ -1,0 +1,81 @@
+internal import Foundation
+package import MeshTypes
+
+/// One line of the access log: a flow that ended or was refused, with names.
+package struct FlowEntry: Codable, Sendable, Equatable {
+    /// RFC 3339, UTC, milliseconds: when the flow began.
+    package let time: String
+    /// Which end's node says so: `source` or `destination`.
+    package let reporter: String
+    package let source: Party
+    package let destination: Party
+    /// `tunnel`, `local`, `direct`, or `none` when nothing was carried.
+    package let path: String
+    /// `allowed` or `denied`.
+    package let verdict: String
+    /// A code of `DenialReason`; `none` for a flow that ended well.
+    package let reason: String
+    /// The peer's identity was proved: by its certificate, or by this node's kernel.
+    package let identityVerified: Bool
+    /// From caller to callee.
+    package let bytesSent: UInt64
+    package let bytesReceived: UInt64
+    package let durationMilliseconds: Double
+    /// `closed`, `reset` or `refused`.
+    package let ending: String
+    package let transport: String
+
+    /// One side of a flow; what is not known is absent.
+    package struct Party: Codable, Sendable, Equatable {
+        package let service: String?
+        package let namespace: String?
+        package let spiffe: String?
+        /// Of the caller where it came from, of the callee what was dialled.
+        package let address: String?
+        /// Of the callee: the endpoint that was chosen.
+        package let endpoint: String?
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case time, reporter, source, destination, path, verdict, reason, ending, transport
+        case identityVerified = "identity_verified"
+        case bytesSent = "bytes_sent"
+        case bytesReceived = "bytes_received"
+        case durationMilliseconds = "duration_ms"
+    }
+
+    package var isDenied: Bool { verdict == "denied" }
+
+    /// - Parameter names: the identity behind a number.
+    package init(_ record: FlowRecord, trustDomain: String, names: (ServiceID) -> ServiceIdentity?) {
+        time = Self.timestamp(record.start)
+        reporter = record.reporter == .source ? "source" : "destination"
+        source = Party(names(record.source), trustDomain, address: record.sourceAddress, endpoint: nil)
+        destination = Party(
+            names(record.destination), trustDomain, address: record.destinationAddress, endpoint: record.endpoint)
+        path = "\(record.path)"
+        verdict = record.ending == .refused ? "denied" : "allowed"
+        reason = record.reason.code
+        identityVerified = record.identityVerified
+        bytesSent = record.sent
+        bytesReceived = record.received
+        durationMilliseconds = (Double(record.duration) / 1000).rounded() / 1000
+        ending = "\(record.ending)"
+        transport = record.isUDP ? "udp" : "tcp"
+    }
+
+    private static func timestamp(_ nanoseconds: UInt64) -> String {
+        let date = Date(timeIntervalSince1970: Double(nanoseconds / 1_000_000) / 1000)
+        return date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+    }
+}
+
+extension FlowEntry.Party {
+    fileprivate init(_ identity: ServiceIdentity?, _ trustDomain: String, address: SocketAddress, endpoint: SocketAddress?) {
+        service = identity.map { "\($0.name)" }
+        namespace = identity?.namespace
+        spiffe = identity.map { SPIFFEID(trustDomain: trustDomain, service: $0).description }
+        self.address = address.port == 0 && address.ip == .v4Any ? nil : address.description
+        self.endpoint = endpoint.flatMap { $0.port == 0 ? nil : $0.description }
+    }
+}

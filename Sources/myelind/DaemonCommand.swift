@@ -1,0 +1,69 @@
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import MeshConfig
+internal import MeshControl
+
+/// `myelind`: one per node.
+@main
+struct DaemonCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "myelind",
+        abstract: "The daemon of a node: captures the traffic of its workloads and carries it in mutual TLS.",
+        discussion: """
+            SIGTERM lets flows end and stops; SIGHUP reads the files again and opens the logs again.
+            When the daemon is gone, however it went, captured workloads are refused until one is back.
+            Exit status: 0 after a stop, 1 when it could not start, 64 on wrong usage, 78 when the configuration is wrong.
+            """)
+
+    private static let configurationError: Int32 = 78
+
+    @Option(help: ArgumentHelp("The node's configuration.", valueName: "file"))
+    var config = "/etc/myelin/node.yaml"
+
+    @Flag(help: "Read the configuration, the policies and the registry, say what is wrong with them, and end.")
+    var checkConfig = false
+
+    @Flag(help: "Detach everything from the kernel and end: traffic is no longer captured.")
+    var uninstall = false
+
+    func run() async throws {
+        let configuration: NodeConfiguration
+        do throws(DocumentErrors) {
+            configuration = try NodeConfiguration.load(file: config)
+        } catch {
+            Self.complain("\(error)")
+            throw ExitCode(Self.configurationError)
+        }
+        if checkConfig { return try check(configuration) }
+        if uninstall {
+            Uninstall.run(configuration)
+            return
+        }
+        try await serve(configuration)
+    }
+
+    private func check(_ configuration: NodeConfiguration) throws {
+        let errors = NodeDocuments.check(configuration)
+        for error in errors { Self.complain("\(error)") }
+        if !errors.isEmpty { throw ExitCode(Self.configurationError) }
+        print("\(config): no errors in it, in \(configuration.policy) and in \(configuration.registry)")
+    }
+
+    private func serve(_ configuration: NodeConfiguration) async throws {
+        // Before any other thread exists.
+        let signals = Signals()
+        let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
+        LoggingSystem.bootstrap { JSONLogHandler(label: $0, level: level) }
+        let log = Logger(label: "myelind")
+        do throws(StartFailure) {
+            let daemon = try await Daemon(configuration, log: log)
+            await daemon.run(signals)
+        } catch {
+            log.critical("cannot start", metadata: ["code": "\(error.code)", "error": "\(error.what)", "advice": "\(error.advice)"])
+            throw ExitCode.failure
+        }
+    }
+
+    private static func complain(_ text: String) { FileHandle.standardError.write(Data("myelind: \(text)\n".utf8)) }
+}

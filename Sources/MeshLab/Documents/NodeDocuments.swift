@@ -1,0 +1,90 @@
+internal import Foundation
+
+/// What an operator would write for each node: node.yaml, the registry, the policies.
+struct NodeDocuments {
+    let plan: LabPlan
+    let places: LabPlaces
+    let binaries: Binaries
+
+    /// The metrics' address in each node's namespace.
+    static let metricsPort = 15020
+
+    func write(for node: LabNode) throws(LabError) {
+        for part in ["registry", "policy", "state", "run", "logs"] { try Documents.makeDirectory(node.directory + "/" + part) }
+        try Documents.makeDirectory(places.directory + "/ca")
+        try Documents.write(configuration(node), to: node.configurationFile)
+        try Documents.write(registry(workloads: plan.workloads), to: node.registryDirectory + "/lab.yaml")
+        for service in plan.topology.services {
+            guard let policy = service.policy else { continue }
+            try Documents.write(policy, to: "\(node.policyDirectory)/\(service.name).yaml")
+        }
+    }
+
+    /// `ip netns exec` binds it over /etc/resolv.conf. The server is the node's address: an address that exists, where nobody listens
+    /// unless the mesh answers.
+    func writeResolver(namespace: String, node: LabNode) throws(LabError) {
+        try Documents.makeDirectory("/etc/netns/" + namespace)
+        let domain = "svc.cluster.local"
+        try Documents.write(
+            "nameserver \(node.ipv4)\nsearch \(plan.topology.namespace).\(domain) \(domain)\noptions ndots:3 timeout:2 attempts:2\n",
+            to: "/etc/netns/\(namespace)/resolv.conf")
+    }
+
+    private func configuration(_ node: LabNode) -> String {
+        let mount = String(places.cgroup.dropLast("/myelin-lab/\(places.name)".count))
+        let below: (String) -> String = { String($0.dropFirst(mount.count)) }
+        let aliases = plan.topology.aliases.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        return """
+            node: {name: \(node.name), address: \(node.ipv4), zone: \(node.zone), region: \(node.region)}
+            trust_domain: \(plan.topology.trustDomain)
+            namespace: \(plan.topology.namespace)
+            state: \(node.directory)/state
+            run: \(node.directory)/run
+            registry: \(node.registryDirectory)
+            policy: \(node.policyDirectory)
+            aliases: {\(aliases)}
+            workers: 2
+            capture:
+              cgroup: \(below(node.cgroup))
+              daemon_cgroup: \(below(node.daemonCgroup))
+              unknown: refuse
+              pins: \(node.pins)
+              objects: \(binaries.objects)
+            dns: {domain: cluster.local, upstream: [10.87.0.254]}
+            ca: {directory: \(places.directory)/ca}
+            metrics: {listen: "127.0.0.1:\(Self.metricsPort)"}
+            log: {access: \(node.accessLog), level: info}
+            \(node.extraConfiguration)
+            """
+    }
+
+    /// The registry with `workloads` as its endpoints; a service that has none left keeps its record.
+    func registry(workloads: [Workload]) -> String {
+        let mount = String(places.cgroup.dropLast("/myelin-lab/\(places.name)".count))
+        var lines = ["nodes:"]
+        for node in plan.nodes {
+            lines.append("  - {name: \(node.name), address: \(node.ipv4), zone: \(node.zone), region: \(node.region)}")
+        }
+        lines.append("services:")
+        for service in plan.topology.services {
+            let endpoints = workloads.filter { $0.service == service.name }.flatMap { workload in
+                let addresses = service.family == .ipv6Only ? [workload.ipv6] : [workload.ipv4, workload.ipv6]
+                return addresses.map { "{address: \"\($0)\", node: \(workload.node)}" }
+            }
+            lines.append("  - service: \(service.name)")
+            lines.append("    namespace: \(plan.topology.namespace)")
+            lines.append("    host: \(service.name).svc.cluster.local")
+            lines.append("    port: \(service.port)")
+            lines.append("    protocol: http")
+            lines.append("    metadata: {team: core, version: \(service.version)}")
+            lines.append("    endpoints: [\(endpoints.joined(separator: ", "))]")
+        }
+        lines.append("workloads:")
+        for workload in workloads {
+            let netns = workload.isHost ? "host" : "/run/netns/" + workload.namespace
+            let cgroup = workload.cgroup.dropFirst(mount.count)
+            lines.append("  - {service: \(workload.service), node: \(workload.node), cgroup: \(cgroup), netns: \(netns)}")
+        }
+        return lines.joined(separator: "\n") + "\n"
+    }
+}

@@ -26,14 +26,8 @@ struct Up: ParsableCommand {
 
     func run() throws {
         let raised = try Lab.raise(.microDAO, name: lab.name)
-        if !plain {
-            do {
-                try raised.startDaemons()
-            } catch {
-                try? raised.lower()
-                throw error
-            }
-        }
+        // A laboratory whose daemons do not come up stays, so that one can look why.
+        if !plain { try raised.startDaemons() }
         for workload in raised.workloads {
             let place = workload.isHost ? "host namespace" : "pod"
             print("\(workload.name) on \(workload.node) (\(place)): \(workload.ipv4), \(workload.ipv6) port \(workload.port)")

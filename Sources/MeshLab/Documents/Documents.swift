@@ -14,10 +14,10 @@ enum Documents {
     /// Attempts at a directory whose parent the lowering of another laboratory may just have removed.
     private static let attempts = 5
 
-    static func makeDirectory(_ path: String) throws(LabError) {
+    static func makeDirectory(_ path: String, mode: Int = 0o755) throws(LabError) {
         for attempt in 1...attempts {
             do {
-                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: mode])
                 return
             } catch {
                 if attempt == attempts { throw LabError("cannot make \(path)", "\(error)") }

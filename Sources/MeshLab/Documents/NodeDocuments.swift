@@ -11,7 +11,7 @@ struct NodeDocuments {
 
     func write(for node: LabNode) throws(LabError) {
         for part in ["registry", "policy", "state", "run", "logs"] { try Documents.makeDirectory(node.directory + "/" + part) }
-        try Documents.makeDirectory(places.directory + "/ca")
+        try Documents.makeDirectory(places.directory + "/ca", mode: 0o700)
         try Documents.write(configuration(node), to: node.configurationFile)
         try Documents.write(registry(workloads: plan.workloads), to: node.registryDirectory + "/lab.yaml")
         for service in plan.topology.services {

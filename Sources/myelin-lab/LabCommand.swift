@@ -7,7 +7,7 @@ struct LabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelin-lab", abstract: "Nodes of a mesh in namespaces of this machine, with the platform's twelve services.",
         discussion: "Needs root. Everything it makes bears the laboratory's name and goes with `myelin-lab down`.",
-        subcommands: [Up.self, Down.self, List.self, Run.self, Shell.self])
+        subcommands: [Up.self, Down.self, List.self, Run.self, Shell.self, Demo.self])
 
     /// The laboratory's name when none is given.
     static let defaultName = "lab"

@@ -60,13 +60,15 @@ extension Lab {
 
     package func isReady(_ node: LabNode) throws(LabError) -> Bool {
         try runOnNode(
-            node, ["curl", "-sf", "--noproxy", "*", "--max-time", "2", "-o", "/dev/null", "http://127.0.0.1:\(NodeDocuments.metricsPort)/readyz"]
+            node,
+            ["curl", "-sf", "--noproxy", "*", "--max-time", "2", "-o", "/dev/null", "http://127.0.0.1:\(NodeDocuments.metricsPort)/readyz"]
         ).succeeded
     }
 
     /// The daemon's metrics in Prometheus' text form.
     package func metrics(_ node: LabNode) throws(LabError) -> String {
-        try runOnNode(node, ["curl", "-sf", "--noproxy", "*", "--max-time", "5", "http://127.0.0.1:\(NodeDocuments.metricsPort)/metrics"]).output
+        try runOnNode(node, ["curl", "-sf", "--noproxy", "*", "--max-time", "5", "http://127.0.0.1:\(NodeDocuments.metricsPort)/metrics"])
+            .output
     }
 
     /// Runs myelinctl against the node's status socket.

@@ -55,7 +55,8 @@ extension Lab {
     ) throws(LabError) -> CommandResult {
         let seconds = max(1, Int(timeout.components.seconds))
         return try run(
-            in: workload, ["curl", "-sS", "--noproxy", "*", "--max-time", String(seconds)] + options + [url], timeout: timeout + .seconds(5))
+            in: workload, ["curl", "-sS", "--noproxy", "*", "--max-time", String(seconds)] + options + [url], timeout: timeout + .seconds(5)
+        )
     }
 
     /// Captures what passes between the nodes until `stop()`.

@@ -48,7 +48,9 @@ package final class Lab: Sendable {
         let file = try LabPlaces(name).description
         guard let data = FileManager.default.contents(atPath: file) else { throw LabError("there is no laboratory \"\(name)\"") }
         let description: Description
-        do { description = try JSONDecoder().decode(Description.self, from: data) } catch { throw LabError("\(file) is damaged", "\(error)") }
+        do { description = try JSONDecoder().decode(Description.self, from: data) } catch {
+            throw LabError("\(file) is damaged", "\(error)")
+        }
         return try Lab(plan: LabPlan(name: name, topology: description.topology), binaries: description.binaries)
     }
 
@@ -129,7 +131,8 @@ package final class Lab: Sendable {
         }
     }
 
-    func start(_ command: [String], in place: Placement, log: String, environment: [String: String] = [:]) throws(LabError) -> ChildProcess {
+    func start(_ command: [String], in place: Placement, log: String, environment: [String: String] = [:]) throws(LabError) -> ChildProcess
+    {
         let child = try ChildProcess(command, in: place, log: log, environment: environment)
         children.withLock { $0.append(child.pid) }
         return child

@@ -59,7 +59,9 @@ struct Demo: ParsableCommand {
         let bytes = capture.stop()
         let leaked = PacketCapture.contains(Workload.marker("storage"), in: bytes)
         let control = PacketCapture.contains(plainMarker, in: bytes)
-        print("\nWire between the nodes: \(bytes.count) bytes captured; answer of storage \(result.succeeded ? "received" : "MISSING"),", terminator: "")
+        print(
+            "\nWire between the nodes: \(bytes.count) bytes captured; answer of storage \(result.succeeded ? "received" : "MISSING"),",
+            terminator: "")
         print(" readable on the wire: \(leaked ? "YES" : "no"); control sent in plain text seen: \(control ? "yes" : "NO")")
         return [!result.succeeded, leaked, !control].count { $0 }
     }

@@ -17,7 +17,8 @@ enum Documents {
     static func makeDirectory(_ path: String, mode: Int = 0o755) throws(LabError) {
         for attempt in 1...attempts {
             do {
-                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: mode])
+                try FileManager.default.createDirectory(
+                    atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: mode])
                 return
             } catch {
                 if attempt == attempts { throw LabError("cannot make \(path)", "\(error)") }

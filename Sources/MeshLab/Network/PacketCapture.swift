@@ -11,7 +11,8 @@ package struct PacketCapture: Sendable {
         file = "\(places.directory)/wire-\(name).pcap"
         let log = "\(places.directory)/wire-\(name).log"
         process = try ChildProcess(
-            ["tcpdump", "-i", "br0", "-U", "-n", "-s", "0", "-Z", "root", "-w", file] + (filter.isEmpty ? [] : [filter]),
+            ["tcpdump", "-i", "br0", "-U", "--immediate-mode", "-B", "16384", "-n", "-s", "0", "-Z", "root", "-w", file]
+                + (filter.isEmpty ? [] : [filter]),
             in: Placement(cgroup: places.tools, namespace: .networkOnly(places.wire)), log: log)
         let deadline = ContinuousClock.now + .seconds(5)
         while true {
@@ -22,7 +23,7 @@ package struct PacketCapture: Sendable {
         }
     }
 
-    /// Ends the capture after the packets on their way have arrived; the bytes of the pcap file.
+    /// Ends the capture after the packets on their way have arrived (immediate mode: the kernel holds none back); the bytes of the file.
     package func stop() -> [UInt8] {
         usleep(200_000)
         process.signal(SIGINT)

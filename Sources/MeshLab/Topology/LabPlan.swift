@@ -62,7 +62,9 @@ struct LabPlaces: Sendable {
     }
 
     static func cgroupRoot() throws(LabError) -> String {
-        guard let mount = ControlGroup.mountPoint() else { throw LabError("no cgroup v2 is mounted", "mount -t cgroup2 none /sys/fs/cgroup") }
+        guard let mount = ControlGroup.mountPoint() else {
+            throw LabError("no cgroup v2 is mounted", "mount -t cgroup2 none /sys/fs/cgroup")
+        }
         return mount + "/myelin-lab"
     }
 

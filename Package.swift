@@ -75,7 +75,7 @@ let package = Package(
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
         mesh("MeshConfig", ["MeshTypes", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
-        mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient]),
+        mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient, logging]),
         mesh(
             "MeshControl",
             [

@@ -1,7 +1,7 @@
 internal import Foundation
 package import MeshTypes
 
-/// One line of the access log: a flow that ended or was refused, with names.
+/// One line of the access log: a flow that ended or was refused, with names. JSON has the keys in snake_case.
 package struct FlowEntry: Codable, Sendable, Equatable {
     /// RFC 3339, UTC, milliseconds: when the flow began.
     package let time: String
@@ -20,7 +20,7 @@ package struct FlowEntry: Codable, Sendable, Equatable {
     /// From caller to callee.
     package let bytesSent: UInt64
     package let bytesReceived: UInt64
-    package let durationMilliseconds: Double
+    package let durationMs: Double
     /// `closed`, `reset` or `refused`.
     package let ending: String
     package let transport: String
@@ -34,14 +34,6 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         package let address: String?
         /// Of the callee: the endpoint that was chosen.
         package let endpoint: String?
-    }
-
-    private enum CodingKeys: String, CodingKey {
-        case time, reporter, source, destination, path, verdict, reason, ending, transport
-        case identityVerified = "identity_verified"
-        case bytesSent = "bytes_sent"
-        case bytesReceived = "bytes_received"
-        case durationMilliseconds = "duration_ms"
     }
 
     package var isDenied: Bool { verdict == "denied" }
@@ -59,7 +51,7 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         identityVerified = record.identityVerified
         bytesSent = record.sent
         bytesReceived = record.received
-        durationMilliseconds = (Double(record.duration) / 1000).rounded() / 1000
+        durationMs = (Double(record.duration) / 1000).rounded() / 1000
         ending = "\(record.ending)"
         transport = record.isUDP ? "udp" : "tcp"
     }

@@ -107,6 +107,7 @@ package final class FlowLog: Sendable {
     private func drain() {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.keyEncodingStrategy = .convertToSnakeCase
         var lines = Data()
         for ring in rings {
             ring.drain { record in

@@ -1,0 +1,97 @@
+internal import AsyncHTTPClient
+internal import Foundation
+package import MeshTelemetry
+internal import NIOCore
+
+/// Asks a daemon over its status socket.
+package struct StatusClient: Sendable {
+    private static let timeout = TimeAmount.seconds(10)
+    private static let maximumAnswer = 256 << 20
+
+    private let socket: String
+    private let client = HTTPClient.shared
+
+    package init(socket: String) { self.socket = socket }
+
+    package func status() async throws(StatusClientFailure) -> StatusView { try await get("/v1/status") }
+    package func workloads() async throws(StatusClientFailure) -> [WorkloadView] { try await get("/v1/workloads") }
+    package func services() async throws(StatusClientFailure) -> [ServiceView] { try await get("/v1/services") }
+    package func endpoints() async throws(StatusClientFailure) -> [EndpointView] { try await get("/v1/endpoints") }
+    package func certificates() async throws(StatusClientFailure) -> [CertificateView] { try await get("/v1/certificates") }
+    package func policies() async throws(StatusClientFailure) -> [PolicyView] { try await get("/v1/policies") }
+    package func connections() async throws(StatusClientFailure) -> [ConnectionView] { try await get("/v1/connections") }
+    package func checks() async throws(StatusClientFailure) -> [CheckView] { try await get("/v1/check") }
+    package func configuration() async throws(StatusClientFailure) -> ConfigView { try await get("/v1/config") }
+
+    package func flows(deniedOnly: Bool, limit: Int) async throws(StatusClientFailure) -> [FlowEntry] {
+        try await get("/v1/flows?limit=\(limit)&denied=\(deniedOnly ? 1 : 0)")
+    }
+
+    package func explain(source: String, destination: String) async throws(StatusClientFailure) -> ExplainView {
+        try await get("/v1/explain?source=\(Self.escape(source))&destination=\(Self.escape(destination))")
+    }
+
+    /// Runs `body` on every flow from now on, until the daemon ends or the task is cancelled.
+    package func followFlows(deniedOnly: Bool, _ body: (FlowEntry) -> Void) async throws(StatusClientFailure) {
+        let response = try await open("/v1/flows?follow=1&denied=\(deniedOnly ? 1 : 0)", deadline: .distantFuture)
+        do {
+            var pending = Data()
+            for try await chunk in response.body {
+                pending.append(contentsOf: chunk.readableBytesView)
+                while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
+                    body(try AdminJSON.decoder().decode(FlowEntry.self, from: pending[..<end]))
+                    pending.removeSubrange(...end)
+                }
+            }
+        } catch { throw StatusClientFailure(.unreachable, "the daemon ended the stream: \(error)") }
+    }
+
+    private func get<View: Decodable>(_ path: String) async throws(StatusClientFailure) -> View {
+        let response = try await open(path, deadline: .now() + Self.timeout)
+        let data: Data
+        do {
+            data = Data(buffer: try await response.body.collect(upTo: Self.maximumAnswer))
+        } catch { throw StatusClientFailure(.unreachable, "the daemon's answer broke off: \(error)") }
+        guard response.status == .ok else {
+            let complaint = try? AdminJSON.decoder().decode(AdminComplaint.self, from: data)
+            throw StatusClientFailure(.refused, complaint.map { "\($0.error); \($0.remedy)" } ?? "the daemon answered \(response.status)")
+        }
+        do {
+            return try AdminJSON.decoder().decode(View.self, from: data)
+        } catch { throw StatusClientFailure(.unreachable, "the daemon is of another version than this program: \(error)") }
+    }
+
+    private func open(_ path: String, deadline: NIODeadline) async throws(StatusClientFailure) -> HTTPClientResponse {
+        guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
+            throw StatusClientFailure(.unreachable, "\(socket) is no path of a socket")
+        }
+        do {
+            return try await client.execute(HTTPClientRequest(url: url.absoluteString), deadline: deadline)
+        } catch {
+            throw StatusClientFailure(
+                .unreachable, "no daemon answers on \(socket); is it running (`systemctl status myelind`), and may you open the socket?")
+        }
+    }
+
+    private static func escape(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics.union(CharacterSet(charactersIn: "-._/"))) ?? ""
+    }
+}
+
+/// Why there is no answer.
+package struct StatusClientFailure: Error, Sendable, CustomStringConvertible {
+    package enum Kind: Sendable {
+        /// Nobody answers, or not as expected.
+        case unreachable
+        /// The daemon says no.
+        case refused
+    }
+
+    package let kind: Kind
+    package let description: String
+
+    init(_ kind: Kind, _ description: String) {
+        self.kind = kind
+        self.description = description
+    }
+}

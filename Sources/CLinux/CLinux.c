@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/timex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -33,6 +34,13 @@ int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); 
 long clinux_gettid(void) { return syscall(SYS_gettid); }
 
 int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int clinux_clock_is_synchronised(void)
+{
+	struct timex state = {0};
+
+	return adjtimex(&state) != TIME_ERROR;
+}
 
 void clinux_hide_memory(void)
 {

@@ -19,8 +19,9 @@ package final class Daemon: Sendable {
     private let configuration: NodeConfiguration
     private let log: Logger
     private let lock: DaemonLock
-    let parts: NodeParts
-    let documents: NodeDocuments
+    private let parts: NodeParts
+    private let documents: NodeDocuments
+    private let admin: NodeAdmin
     private let administration: Administration
 
     /// Takes over from the daemon before it, or starts afresh. Connections are captured when this returns.
@@ -34,8 +35,8 @@ package final class Daemon: Sendable {
         try DaemonDirectories.checkWritable(configuration.stateDirectory)
         parts = try NodeParts(configuration, log: log)
         documents = NodeDocuments(configuration, reconciler: parts.reconciler, log: log)
-        administration = Administration(configuration, parts: parts, documents: documents, log: log)
-        try await administration.reserve()
+        admin = NodeAdmin(configuration, parts: parts, documents: documents)
+        administration = try Administration(configuration, source: admin, log: log)
         await start()
     }
 
@@ -44,6 +45,7 @@ package final class Daemon: Sendable {
         parts.startThreads()
         await parts.reconciler.pass()
         await parts.enrolment.forgetStrangers()
+        admin.enter(.serving)
         log.notice(
             "serving",
             metadata: [
@@ -76,7 +78,7 @@ package final class Daemon: Sendable {
     /// Lets flows end. A second signal does not wait: systemd sends SIGKILL anyway.
     private func drain() async {
         log.notice("draining")
-        administration.isDraining.store(true)
+        admin.enter(.draining)
         parts.dataPlane.drain()
         let deadline = ContinuousClock.now + Self.drainTimeout
         while ContinuousClock.now < deadline, await !parts.dataPlane.connections().isEmpty {

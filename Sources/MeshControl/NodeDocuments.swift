@@ -14,11 +14,15 @@ package final class NodeDocuments: Sendable {
     private let policyHints: AsyncStream<Void>
     private let registryHints: AsyncStream<Void>
     private let hint: @Sendable () -> Void
+    private let policyWatch: DocumentWatch
+    private let registryWatch: DocumentWatch
 
     init(_ configuration: NodeConfiguration, reconciler: Reconciler, log: Logger) {
         self.configuration = configuration
         self.reconciler = reconciler
         self.log = log
+        policyWatch = DocumentWatch(path: configuration.policy, extensions: PolicyDocuments.extensions)
+        registryWatch = DocumentWatch(path: configuration.registry, extensions: RegistryDocuments.extensions)
         let policy = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let registry = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         policyHints = policy.stream
@@ -44,11 +48,9 @@ package final class NodeDocuments: Sendable {
 
     /// Until cancelled.
     func watch() async {
-        let policy = DocumentWatch(path: configuration.policy, extensions: PolicyDocuments.extensions)
-        let registry = DocumentWatch(path: configuration.registry, extensions: RegistryDocuments.extensions)
         await withTaskGroup { group in
-            group.addTask { await policy.run(hints: self.policyHints) { await self.loadPolicy() } }
-            group.addTask { await registry.run(hints: self.registryHints) { await self.loadRegistry() } }
+            group.addTask { await self.policyWatch.run(hints: self.policyHints) { await self.loadPolicy() } }
+            group.addTask { await self.registryWatch.run(hints: self.registryHints) { await self.loadRegistry() } }
         }
     }
 

@@ -9,24 +9,26 @@ package struct DocumentWatch: Sendable {
 
     private let path: String
     private let extensions: [String]
+    private let baseline: [FileState]
 
+    /// What is there now counts as known: read the files after making the watch, and nothing in between is missed.
     package init(path: String, extensions: [String]) {
         self.path = path
         self.extensions = extensions
+        baseline = Self.fingerprint(path, extensions)
     }
 
     /// Runs `changed` after each change that has settled for one interval, until cancelled; also when `hints` has an element.
     package func run(hints: AsyncStream<Void>, changed: @escaping @Sendable () async -> Void) async {
-        // What was read before the watch began is read once more: nothing in between is missed.
-        var applied: [FileState]?
-        var seen: [FileState]?
+        var applied = baseline
+        var seen = baseline
         let hinted = Task {
             for await _ in hints { await changed() }
         }
         defer { hinted.cancel() }
         while !Task.isCancelled {
             do { try await Task.sleep(for: Self.interval) } catch { return }
-            let now = fingerprint()
+            let now = Self.fingerprint(path, extensions)
             if now != applied, now == seen {
                 applied = now
                 await changed()
@@ -35,7 +37,7 @@ package struct DocumentWatch: Sendable {
         }
     }
 
-    private struct FileState: Equatable {
+    private struct FileState: Equatable, Sendable {
         let path: String
         let inode: UInt64
         let size: Int64
@@ -44,7 +46,7 @@ package struct DocumentWatch: Sendable {
         let exists: Bool
     }
 
-    private func fingerprint() -> [FileState] {
+    private static func fingerprint(_ path: String, _ extensions: [String]) -> [FileState] {
         let files = (try? DocumentDirectory.files(in: path, extensions: extensions)) ?? []
         return files.map { file in
             var status = stat()

@@ -25,6 +25,3 @@ package struct EventDescriptor: ~Copyable, Sendable {
 
 /// Names the calling thread, for ps and perf; at most 15 bytes are kept.
 package func nameThread(_ name: String) { clinux_name_thread(name) }
-
-/// No core files of this process, and no ptrace of it by others of its user.
-package func hideProcessMemory() { clinux_hide_memory() }

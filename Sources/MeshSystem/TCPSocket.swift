@@ -86,3 +86,16 @@ extension TCPSocket {
     /// Bytes that the peer's kernel has not acknowledged.
     package static func unacknowledged(_ socket: Int32) -> Int { Int(clinux_unacknowledged(socket)) }
 }
+
+extension TCPSocket {
+    /// Whether somebody accepts connections at `address`; waits at most `timeout` milliseconds.
+    package static func answers(_ address: SocketAddress, timeout: Int32) -> Bool {
+        let socket = open(isV4: address.ip.isV4)
+        guard socket >= 0 else { return false }
+        defer { close(socket) }
+        if connect(socket, to: address) == 0 { return true }
+        guard errno == EINPROGRESS else { return false }
+        var wanted = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
+        return poll(&wanted, 1, timeout) == 1 && takeError(socket) == 0
+    }
+}

@@ -46,6 +46,9 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable, CustomStringConve
     package var v4: UInt32 { UInt32(truncatingIfNeeded: low) }
     package var isLoopback: Bool { isV4 ? v4 >> 24 == 127 : self == .v6Loopback }
 
+    /// fe80::/10 or 169.254.0.0/16.
+    package var isLinkLocal: Bool { isV4 ? v4 >> 16 == 0xa9fe : high >> 54 == 0x3fa }
+
     /// 16 bytes, network order.
     package var bytes: (UInt64, UInt64) { (high.bigEndian, low.bigEndian) }
 

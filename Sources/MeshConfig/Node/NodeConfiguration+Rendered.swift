@@ -1,0 +1,39 @@
+extension NodeConfiguration {
+    /// The configuration in force as YAML that `load` reads: defaults included.
+    package var rendered: String {
+        var lines = [
+            "node: {name: \(quoted(node.name)), address: \(quoted("\(node.address)")), zone: \(quoted(node.zone)), region: \(quoted(node.region))}",
+            "trust_domain: \(quoted(trustDomain))",
+            "namespace: \(quoted(namespace))",
+            "state: \(quoted(stateDirectory))",
+            "run: \(quoted(runDirectory))",
+            "registry: \(quoted(registry))",
+            "policy: \(quoted(policy))",
+            "aliases: {\(aliases.map { "\($0.key): \($0.value)" }.sorted().joined(separator: ", "))}",
+            "workers: \(workers)",
+            "capture:",
+            "  cgroup: \(quoted(capture.cgroup))",
+            "  unknown: \(capture.unknown.rawValue)",
+            "  pins: \(quoted(capture.pins))",
+            "  direct: \(capture.direct)",
+        ]
+        if let cgroup = capture.daemonCgroup { lines.append("  daemon_cgroup: \(quoted(cgroup))") }
+        if let objects = capture.objects { lines.append("  objects: \(quoted(objects))") }
+        lines += [
+            "tunnel: {port: \(tunnel.port), keepalive: \(tunnel.keepalive.short), connect_timeout: \(tunnel.connectTimeout.short)}",
+            "dns:",
+            "  domain: \(quoted(dns.domain))",
+            "  upstream: [\(dns.upstream.map { quoted("\($0)") }.joined(separator: ", "))]",
+            "  virtual_v4: \(dns.virtualV4)",
+            "  virtual_v6: \(quoted("\(dns.virtualV6)"))",
+            "ca: {directory: \(quoted(authorityDirectory)), lifetime: \(authority.lifetime.short)}",
+            "metrics: {listen: \(quoted("\(metrics)"))}",
+            "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
+        ]
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func quoted(_ text: String) -> String {
+        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+    }
+}

@@ -1,0 +1,96 @@
+internal import MeshAdmin
+internal import MeshBPF
+internal import MeshDataPlane
+internal import MeshIdentity
+internal import MeshTelemetry
+internal import MeshTypes
+
+/// What Prometheus scrapes.
+extension NodeAdmin {
+    func metrics() async -> String {
+        var families = parts.flowLog.families()
+        families += dataPlaneFamilies() + kernelFamilies() + nameFamilies()
+        families += await controlFamilies()
+        return MetricFamily.exposition(families)
+    }
+
+    private func single(_ name: String, _ help: String, _ kind: MetricFamily.Kind, _ value: some BinaryInteger) -> MetricFamily {
+        MetricFamily(name: name, help: help, kind: kind, samples: [MetricSample(value: Double(value))])
+    }
+
+    private func dataPlaneFamilies() -> [MetricFamily] {
+        let counters = parts.dataPlane.counters()
+        func total(_ value: (WorkerCounters) -> UInt64) -> UInt64 { counters.reduce(0) { $0 + value($1) } }
+        let adopted = parts.dataPlane.adoptedGenerations.enumerated().map { worker, generation in
+            MetricSample(labels: [MetricSample.Label("worker", "\(worker)")], value: Double(generation))
+        }
+        return [
+            single("myelin_flows", "Flows that the daemon carries now.", .gauge, total(\.flows)),
+            single("myelin_tunnels", "Tunnels open now.", .gauge, total(\.tunnels)),
+            single("istio_tcp_connections_opened_total", "Captured connections that were accepted.", .counter, total(\.accepted)),
+            single("myelin_tunnels_opened_total", "Tunnels that were established.", .counter, total(\.tunnelsOpened)),
+            single("myelin_tunnels_failed_total", "Tunnels that could not be established, or broke.", .counter, total(\.tunnelsFailed)),
+            single("myelin_connections_without_record_total", "Connections to the capture port that the kernel did not send.", .counter,
+                total(\.withoutRecord)),
+            single("myelin_descriptors_exhausted_total", "Times that no file descriptor was left.", .counter, total(\.descriptorsExhausted)),
+            MetricFamily(
+                name: "myelin_snapshot_adopted_generation", help: "The snapshot that each worker decides by.", kind: .gauge, samples: adopted),
+        ]
+    }
+
+    private func kernelFamilies() -> [MetricFamily] {
+        let kernel = parts.capture.statistics()
+        let connections: [(String, UInt64)] = [
+            ("captured", kernel.captured), ("direct", kernel.direct), ("loopback", kernel.local), ("permissive", kernel.permissive),
+            ("dns", kernel.dns), ("denied_outbound", kernel.deniedOutbound), ("denied_inbound", kernel.deniedInbound),
+            ("leak_stopped", kernel.leaks), ("paused", kernel.paused), ("table_full", kernel.tableFull),
+        ]
+        let tables: [(String, Int)] = [
+            ("workloads", kernel.workloads), ("destinations", kernel.destinations), ("verdicts", kernel.verdicts),
+            ("dns_slots", kernel.dnsSlots), ("pending", kernel.pending), ("flows", kernel.flows), ("deliveries", kernel.deliveries),
+        ]
+        return [
+            MetricFamily(
+                name: "myelin_kernel_decisions_total", help: "What the kernel programs did.", kind: .counter,
+                samples: connections.map { MetricSample(labels: [MetricSample.Label("kind", $0.0)], value: Double($0.1)) }),
+            MetricFamily(
+                name: "myelin_kernel_table_entries", help: "Entries of the kernel programs' tables.", kind: .gauge,
+                samples: tables.map { MetricSample(labels: [MetricSample.Label("table", $0.0)], value: Double($0.1)) }),
+            single("myelin_kernel_events_lost_total", "Kernel events that found their ring full.", .counter, kernel.lostEvents),
+        ]
+    }
+
+    private func nameFamilies() -> [MetricFamily] {
+        let names = parts.names.counters
+        let outcomes: [(String, UInt64)] = [
+            ("answered", names.answered), ("no_such_name", names.noSuchName), ("forwarded", names.forwarded), ("failed", names.failed),
+            ("malformed", names.malformed), ("unsolicited", names.unsolicited),
+        ]
+        return [
+            MetricFamily(
+                name: "myelin_dns_queries_total", help: "DNS queries by outcome.", kind: .counter,
+                samples: outcomes.map { MetricSample(labels: [MetricSample.Label("outcome", $0.0)], value: Double($0.1)) })
+        ]
+    }
+
+    private func controlFamilies() async -> [MetricFamily] {
+        let expiries = await parts.identities.statuses().compactMap { status in
+            status.notAfter.map {
+                MetricSample(
+                    labels: [
+                        MetricSample.Label("service", "\(status.service.name)"), MetricSample.Label("namespace", status.service.namespace),
+                    ],
+                    value: $0.timeIntervalSince1970.rounded())
+            }
+        }
+        return [
+            MetricFamily(
+                name: "myelin_certificate_expiry_seconds", help: "When a service's certificate ends, seconds since the epoch.", kind: .gauge,
+                samples: expiries),
+            single("myelin_snapshot_generation", "The snapshot last published.", .gauge, await parts.reconciler.snapshot.generation),
+            single("myelin_workloads", "Workloads under capture.", .gauge, await parts.enrolment.workloads.count),
+            single("myelin_workloads_waiting", "Workloads that are not captured yet.", .gauge, await parts.enrolment.pending.count),
+            single("myelin_problems", "Problems that myelinctl status lists.", .gauge, await problems().count),
+        ]
+    }
+}

@@ -85,7 +85,7 @@ let package = Package(
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
         program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),
-        program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshConfig", "MeshSystem", arguments]),
+        program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments]),
         program("myelin-bench", ["MeshLab", arguments]),

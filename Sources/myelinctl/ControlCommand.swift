@@ -1,0 +1,24 @@
+internal import ArgumentParser
+
+/// `myelinctl`: looks inside a node's daemon. It changes nothing.
+@main
+struct ControlCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "myelinctl",
+        abstract: "Looks inside the daemon of a node.",
+        discussion: """
+            The daemon's status socket is --socket, else the environment's MYELIN_SOCKET, else /run/myelin/status.sock.
+            Exit status: 0 all is well; 1 a check found an error, or a call is not permitted; 2 the daemon does not answer;
+            64 wrong usage.
+            """,
+        subcommands: [
+            StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,
+            PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, ConfigCommand.self, CheckCommand.self, ExplainCommand.self,
+        ])
+}
+
+/// Exit statuses beyond success.
+extension ExitCode {
+    static let found = ExitCode(1)
+    static let unreachable = ExitCode(2)
+}

@@ -1,0 +1,56 @@
+/// A column of a table: its heading and what stands in it.
+struct Column<Row> {
+    let heading: String
+    let value: (Row) -> String
+
+    init(_ heading: String, _ value: @escaping (Row) -> String) {
+        self.heading = heading
+        self.value = value
+    }
+}
+
+/// Aligned text: headings, then a line for each row.
+struct Table<Row> {
+    let columns: [Column<Row>]
+    let rows: [Row]
+
+    var text: String {
+        let lines = [columns.map(\.heading)] + rows.map { row in columns.map { column in Self.plain(column.value(row)) } }
+        let widths = columns.indices.map { index in lines.map { $0[index].count }.max() ?? 0 }
+        return lines.map { Self.line($0, widths) + "\n" }.joined()
+    }
+
+    private static func line(_ cells: [String], _ widths: [Int]) -> String {
+        let padded = zip(cells, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
+        var line = padded.joined(separator: "  ")
+        while line.hasSuffix(" ") { line.removeLast() }
+        return line
+    }
+
+    /// Nothing that a peer could name may move the cursor of a terminal.
+    private static func plain(_ text: String) -> String {
+        text.isEmpty ? "-" : String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "?" : $0 }))
+    }
+}
+
+/// Numbers as people read them.
+enum Readable {
+    static func bytes(_ count: UInt64) -> String {
+        var value = Double(count)
+        for unit in ["B", "KiB", "MiB", "GiB"] {
+            if value < 1024 || unit == "GiB" { return unit == "B" ? "\(count) B" : "\((value * 10).rounded() / 10) \(unit)" }
+            value /= 1024
+        }
+        return "\(count) B"
+    }
+
+    static func seconds(_ seconds: Double) -> String {
+        let whole = Int(seconds)
+        return whole < 60 ? "\((seconds * 10).rounded() / 10)s" : whole < 3600 ? "\(whole / 60)m\(whole % 60)s" : "\(whole / 3600)h\(whole % 3600 / 60)m"
+    }
+
+    static func name(_ service: String?, _ namespace: String?) -> String {
+        guard let service else { return "unknown" }
+        return namespace.map { "\($0)/\(service)" } ?? service
+    }
+}

@@ -6,7 +6,7 @@ package enum DNSError: Error, Sendable, BitwiseCopyable, CaseIterable {
     case label
     /// A name of more than 255 octets.
     case nameTooLong
-    /// A compression pointer that does not point backwards.
+    /// A compression pointer that does not point backwards, or one of too many in a name.
     case pointer
     /// More records than `DNSMessage.maximumRecords`, or other than one question.
     case counts

@@ -2,6 +2,9 @@ internal import MeshTypes
 
 /// Reads a message from its start. Names may only point backwards, each pointer further than the last: loops cannot be.
 struct DNSReader {
+    /// In one name: there are no more labels than that in 255 octets, so more pointers would point at pointers only.
+    static let maximumPointers = 127
+
     let bytes: [UInt8]
     private(set) var offset = 0
 
@@ -29,6 +32,7 @@ struct DNSReader {
         var at = offset
         var end: Int?
         var earliest = offset
+        var pointers = 0
         while true {
             guard at < bytes.count else { throw .truncated }
             let length = Int(bytes[at])
@@ -45,7 +49,8 @@ struct DNSReader {
             case 3:
                 guard at + 1 < bytes.count else { throw .truncated }
                 let target = (length & 0x3f) << 8 | Int(bytes[at + 1])
-                guard target < earliest else { throw .pointer }
+                pointers += 1
+                guard target < earliest, pointers <= Self.maximumPointers else { throw .pointer }
                 if end == nil { end = at + 2 }
                 earliest = target
                 at = target

@@ -33,4 +33,27 @@ package struct PacketCapture: Sendable {
 
     /// Whether `text` occurs in captured bytes.
     package static func contains(_ text: String, in bytes: [UInt8]) -> Bool { Data(bytes).range(of: Data(text.utf8)) != nil }
+
+    /// How often `text` occurs in captured bytes.
+    package static func count(_ text: String, in bytes: [UInt8]) -> Int {
+        let (data, pattern) = (Data(bytes), Data(text.utf8))
+        var count = 0
+        var start = data.startIndex
+        while let found = data.range(of: pattern, in: start..<data.endIndex) {
+            count += 1
+            start = found.upperBound
+        }
+        return count
+    }
+
+    /// TLS records of application data: content type 23, legacy version 3.3, a length that TLS allows (RFC 8446 §5.2).
+    package static func applicationRecords(in bytes: [UInt8]) -> Int {
+        let longest = 16384 + 256
+        var count = 0
+        for index in 0..<max(0, bytes.count - 5) where bytes[index] == 23 && bytes[index + 1] == 3 && bytes[index + 2] == 3 {
+            let length = Int(bytes[index + 3]) << 8 | Int(bytes[index + 4])
+            if length <= longest { count += 1 }
+        }
+        return count
+    }
 }

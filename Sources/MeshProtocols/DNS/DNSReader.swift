@@ -1,33 +1,33 @@
 internal import MeshTypes
 
 /// Reads a message from its start. Names may only point backwards, each pointer further than the last: loops cannot be.
-struct DNSReader {
+package struct DNSReader {
     /// In one name: there are no more labels than that in 255 octets, so more pointers would point at pointers only.
     static let maximumPointers = 127
 
     let bytes: [UInt8]
-    private(set) var offset = 0
+    package private(set) var offset = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    mutating func byte() throws(DNSError) -> UInt8 {
+    package mutating func byte() throws(DNSError) -> UInt8 {
         guard offset < bytes.count else { throw .truncated }
         defer { offset += 1 }
         return bytes[offset]
     }
 
-    mutating func short() throws(DNSError) -> UInt16 { UInt16(try byte()) << 8 | UInt16(try byte()) }
+    package mutating func short() throws(DNSError) -> UInt16 { UInt16(try byte()) << 8 | UInt16(try byte()) }
 
-    mutating func word() throws(DNSError) -> UInt32 { UInt32(try short()) << 16 | UInt32(try short()) }
+    package mutating func word() throws(DNSError) -> UInt32 { UInt32(try short()) << 16 | UInt32(try short()) }
 
-    mutating func take(_ count: Int) throws(DNSError) -> [UInt8] {
+    package mutating func take(_ count: Int) throws(DNSError) -> [UInt8] {
         guard count <= bytes.count - offset else { throw .truncated }
         defer { offset += count }
         return Array(bytes[offset..<offset + count])
     }
 
     /// A name (RFC 1035 §4.1.4); the reader goes on behind it, or behind its first pointer.
-    mutating func name() throws(DNSError) -> DNSName {
+    package mutating func name() throws(DNSError) -> DNSName {
         var wire: [UInt8] = []
         var at = offset
         var end: Int?
@@ -59,7 +59,7 @@ struct DNSReader {
         }
     }
 
-    mutating func question() throws(DNSError) -> DNSQuestion {
+    package mutating func question() throws(DNSError) -> DNSQuestion {
         DNSQuestion(name: try name(), type: DNSType(rawValue: try short()), kind: try short())
     }
 

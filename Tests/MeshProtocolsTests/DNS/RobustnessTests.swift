@@ -1,6 +1,6 @@
 import Testing
 
-@testable import MeshProtocols
+import MeshProtocols
 
 /// Whatever bytes come, reading ends, in time, with a message or a reason.
 struct DNSRobustnessTests {

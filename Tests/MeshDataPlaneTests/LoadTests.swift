@@ -62,8 +62,9 @@ import Testing
         usleep(200_000)
         let before = openDescriptors()
         for _ in 0..<2000 { try round() }
-        usleep(300_000)
-        #expect(abs(openDescriptors() - before) <= 4)
+        // Other suites run meanwhile: a leak would be of thousands.
+        for _ in 0..<100 where openDescriptors() > before + 64 { usleep(100_000) }
+        #expect(openDescriptors() <= before + 64)
         #expect(await mesh.source.dataPlane.connections().isEmpty)
         #expect(await mesh.destination.dataPlane.connections().isEmpty)
     }

@@ -3,7 +3,7 @@ internal import MeshTypes
 /// Reads a message from its start. Names may only point backwards, each pointer further than the last: loops cannot be.
 package struct DNSReader {
     /// In one name: there are no more labels than that in 255 octets, so more pointers would point at pointers only.
-    static let maximumPointers = 127
+    package static let maximumPointers = 127
 
     let bytes: [UInt8]
     package private(set) var offset = 0

@@ -102,7 +102,10 @@ let package = Package(
         tests("MeshTelemetryTests", ["MeshTelemetry"]),
         tests(
             "MeshDataPlaneTests",
-            ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity"]),
+            [
+                "MeshTypes", "MeshSystem", "MeshBPF", "MeshProtocols", "MeshPolicy", "MeshTLS", "MeshSnapshot", "MeshTelemetry",
+                "MeshDataPlane", "MeshIdentity",
+            ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshConfigTests", ["MeshConfig"]),
         tests("MeshRegistryTests", ["MeshRegistry"]),

@@ -11,6 +11,13 @@ package struct DNSSlot: KernelLayout {
     package let service: ServiceID
     package let namespace: NamespaceIndex
 
+    package init(server: SocketAddress, workload: WorkloadID, service: ServiceID, namespace: NamespaceIndex) {
+        self.server = server
+        self.workload = workload
+        self.service = service
+        self.namespace = namespace
+    }
+
     var raw: myelin_dns_slot {
         myelin_dns_slot(
             server: server.raw, workload: workload.rawValue, service: service.rawValue, netns: namespace.rawValue)

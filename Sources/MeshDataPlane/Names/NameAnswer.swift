@@ -31,6 +31,13 @@ enum NameAnswer {
     /// The answer without records to any query that was understood.
     static func failure(_ code: DNSResponseCode, to query: DNSMessage) -> DNSMessage { start(query, code, authoritative: false) }
 
+    /// BADVERS: we know version 0 of EDNS only (RFC 6891 §6.1.3).
+    static func badVersion(to query: DNSMessage) -> DNSMessage {
+        var reply = failure(.noError, to: query)
+        reply.options?.extendedCode = 1
+        return reply
+    }
+
     /// FORMERR to what has a header at least; nil if that too is missing, or if it is an answer.
     static func formatError(to bytes: [UInt8]) -> [UInt8]? {
         guard bytes.count >= DNSHeader.length else { return nil }

@@ -10,6 +10,7 @@ final class NameConnection {
     private var outgoing: [UInt8] = []
     /// Queries of it that wait for an upstream.
     var waiting = 0
+    /// When it last asked something whole or took some of an answer: single octets do not keep it open.
     var lastActive: UInt64
     /// The peer sends no more: closed once everything was answered.
     var peerEnded = false
@@ -26,7 +27,7 @@ final class NameConnection {
         lastActive = now
     }
 
-    var isFinished: Bool { isBroken || peerEnded && waiting == 0 && outgoing.isEmpty && incoming.pending == 0 }
+    var isFinished: Bool { isBroken || peerEnded && waiting == 0 && outgoing.isEmpty && !incoming.hasMessage }
     var wantsToWrite: Bool { !outgoing.isEmpty }
 
     /// The peer is gone, in both directions.
@@ -38,16 +39,20 @@ final class NameConnection {
         flush()
     }
 
-    func flush() {
+    /// - Returns: whether the peer took anything.
+    @discardableResult
+    func flush() -> Bool {
+        let before = outgoing.count
         while !outgoing.isEmpty {
             let count = Glibc.send(socket.descriptor.raw, outgoing, outgoing.count, Int32(MSG_NOSIGNAL))
             if count > 0 {
                 outgoing.removeFirst(count)
             } else if errno != EINTR {
                 if errno != EAGAIN { isBroken = true }
-                return
+                break
             }
         }
+        return outgoing.count < before
     }
 
     /// Reads what is there.

@@ -17,7 +17,13 @@ extension NameLoop {
         guard query.header.opcode == 0 else {
             return deliver(NameAnswer.failure(.notImplemented, to: query), to: client)
         }
-        if query.question.kind == dnsClassInternet, let table {
+        guard query.options?.version ?? 0 == 0 else { return deliver(NameAnswer.badVersion(to: query), to: client) }
+        // Before the first snapshot nobody can say which names are the mesh's: none leaves the node.
+        guard let table else {
+            tally.add(\.failed)
+            return deliver(NameAnswer.failure(.serverFailure, to: query), to: client)
+        }
+        if query.question.kind == dnsClassInternet {
             let resolution = table.resolve(query.question.name, asker: asker.service)
             if let reply = NameAnswer.make(to: query, resolution, zone: table.zone, timeToLive: options.timeToLive) {
                 tally.add(\.answered)
@@ -99,7 +105,7 @@ extension NameLoop {
     }
 
     private func receiveDatagrams(_ query: ForwardedQuery, _ socket: NameSocket) {
-        while true {
+        for _ in 0..<Self.burst {
             let count = recv(socket.descriptor.raw, scratch.baseAddress, scratch.count, 0)
             if count < 0 {
                 // ECONNREFUSED and the like: the next server, if there is one that was not asked yet.

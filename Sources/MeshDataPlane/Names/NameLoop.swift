@@ -29,6 +29,7 @@ final class NameLoop: @unchecked Sendable {
     private(set) var pending: [ObjectIdentifier: ForwardedQuery] = [:]
     private var pendingOfWorkload: [WorkloadID: Int] = [:]
     private var connections = 0
+    private var connectionsOfWorkload: [WorkloadID: Int] = [:]
     private(set) var now: UInt64 = 0
     private var nextSweep: UInt64 = 0
     private var isStopping = false
@@ -37,7 +38,7 @@ final class NameLoop: @unchecked Sendable {
     /// Milliseconds between looks at deadlines, while anything has one.
     private static let sweepInterval: Int32 = 100
     /// Datagrams of one socket before the others have their turn.
-    private static let burst = 64
+    static let burst = 64
 
     init(
         options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, mailbox: NameMailbox, tally: NameTally
@@ -123,21 +124,29 @@ final class NameLoop: @unchecked Sendable {
     }
 
     private func serveStream(_ descriptor: consuming FileDescriptor, _ asker: NameAsker) {
-        guard connections < options.maximumConnections else { return }
-        let now = Self.monotonic()
+        guard connections < options.maximumConnections,
+            connectionsOfWorkload[asker.workload, default: 0] < options.maximumConnectionsPerWorkload
+        else { return }
+        let now = self.now  // never later than that of the turn, which deadlines are measured by
         var made: NameConnection?
         _ = adopt(descriptor, .readable) { socket in
             let connection = NameConnection(socket, asker: asker, now: now)
             made = connection
             return .connection(connection)
         }
-        if made != nil { connections += 1 }
+        guard made != nil else { return }
+        connections += 1
+        connectionsOfWorkload[asker.workload, default: 0] += 1
     }
 
     private func release(_ namespace: NamespaceIndex) {
         for (token, source) in sources {
             switch source {
-            case .listener(let listener): if listener.namespace == namespace { forget(token) }
+            case .listener(let listener):
+                guard listener.namespace == namespace else { continue }
+                forget(token)
+                // Queries that wait still hold it: nothing would read what comes.
+                try? poller.remove(listener.socket.raw)
             case .connection(let connection): if connection.asker.namespace == namespace { close(connection) }
             case .upstream: break
             }
@@ -170,8 +179,7 @@ final class NameLoop: @unchecked Sendable {
     // MARK: Connections
 
     private func connectionReady(_ connection: NameConnection, _ ready: Poller.Interest) {
-        connection.lastActive = now
-        if ready.contains(.writable) { connection.flush() }
+        if ready.contains(.writable), connection.flush() { connection.lastActive = now }
         if !ready.isDisjoint(with: [.hangUp, .error]) { connection.abandon() }
         if ready.contains(.readable) { connection.fill(scratch) }
         process(connection)
@@ -183,6 +191,7 @@ final class NameLoop: @unchecked Sendable {
         connection.isProcessing = true
         defer { connection.isProcessing = false }
         while connection.waiting < options.maximumPerConnection, !connection.isFinished, let bytes = connection.incoming.next() {
+            connection.lastActive = now
             answer(bytes, asker: connection.asker) { _ in .stream(connection) }
         }
         if connection.isFinished { return close(connection) }
@@ -197,6 +206,7 @@ final class NameLoop: @unchecked Sendable {
         try? poller.remove(connection.socket.descriptor.raw)
         shutdown(connection.socket.descriptor.raw, Int32(SHUT_RDWR))
         connections -= 1
+        Self.subtractOne(from: &connectionsOfWorkload, connection.asker.workload)
     }
 
     // MARK: The table of queries that wait
@@ -214,9 +224,16 @@ final class NameLoop: @unchecked Sendable {
 
     func leave(_ query: ForwardedQuery) {
         guard pending.removeValue(forKey: ObjectIdentifier(query)) != nil else { return }
-        let left = pendingOfWorkload[query.workload, default: 1] - 1
-        pendingOfWorkload[query.workload] = left > 0 ? left : nil
-        if case .stream(let connection) = query.client { connection.waiting -= 1 }
+        Self.subtractOne(from: &pendingOfWorkload, query.workload)
+        guard case .stream(let connection) = query.client else { return }
+        connection.waiting -= 1
+        connection.lastActive = now
+    }
+
+    /// Workloads that have none are not kept.
+    private static func subtractOne(from counts: inout [WorkloadID: Int], _ workload: WorkloadID) {
+        let left = counts[workload, default: 1] - 1
+        counts[workload] = left > 0 ? left : nil
     }
 
     private func sweep() {

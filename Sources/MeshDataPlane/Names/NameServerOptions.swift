@@ -11,8 +11,9 @@ package struct NameServerOptions: Sendable {
     /// Queries that wait for an upstream, in all and for one workload; one more gets SERVFAIL.
     package var maximumPending = 1024
     package var maximumPendingPerWorkload = 256
-    /// DNS over TCP: connections in all, and queries that one may have waiting before we read on.
+    /// DNS over TCP: connections in all and of one workload (one more is closed), and queries that one may have waiting before we read on.
     package var maximumConnections = 256
+    package var maximumConnectionsPerWorkload = 64
     package var maximumPerConnection = 16
     /// Nanoseconds until SERVFAIL; until the next upstream is tried; until a silent TCP connection is closed.
     package var timeout: UInt64 = 5_000_000_000
@@ -28,7 +29,7 @@ package struct NameServerCounters: Sendable, BitwiseCopyable, Equatable {
     package var answered: UInt64 = 0
     package var noSuchName: UInt64 = 0
     package var forwarded: UInt64 = 0
-    /// SERVFAIL: timed out or refused upstream, or a table was full.
+    /// SERVFAIL: timed out or refused upstream, a table was full, or there is no snapshot yet.
     package var failed: UInt64 = 0
     /// Datagrams from upstream that answered no question of ours.
     package var unsolicited: UInt64 = 0

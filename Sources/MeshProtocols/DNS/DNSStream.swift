@@ -16,11 +16,19 @@ package struct DNSStream: Sendable {
         buffer += bytes
     }
 
-    /// The next whole message; nil until it is there.
-    package mutating func next() -> [UInt8]? {
+    /// A whole message is there.
+    package var hasMessage: Bool { messageLength != nil }
+
+    /// Of the next message, if all of it is there.
+    private var messageLength: Int? {
         guard pending >= 2 else { return nil }
         let length = Int(buffer[start]) << 8 | Int(buffer[start + 1])
-        guard pending >= 2 + length else { return nil }
+        return pending >= 2 + length ? length : nil
+    }
+
+    /// The next whole message; nil until it is there.
+    package mutating func next() -> [UInt8]? {
+        guard let length = messageLength else { return nil }
         defer { start += 2 + length }
         return Array(buffer[start + 2..<start + 2 + length])
     }

@@ -87,7 +87,7 @@ let package = Package(
         program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),
         program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
-        program("myelin-load", ["MeshTypes", "MeshSystem", arguments]),
+        program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
         program("myelin-bench", ["MeshLab", arguments]),
 
         tests("RepositoryTests", ["MeshTypes"]),

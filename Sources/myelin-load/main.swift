@@ -1,1 +1,1 @@
-// wiring
+LoadCommand.main()

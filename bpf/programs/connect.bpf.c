@@ -177,6 +177,19 @@ inline_always int on_stream(struct bpf_sock_addr *ctx, struct bpf_sock *sk, stru
 	return PASS;
 }
 
+/*
+ * getaddrinfo() connects UDP sockets to the addresses that it found, to put them in order (RFC 6724 section 5). Nothing is sent: refused,
+ * but not worth an event for each name that is looked up.
+ */
+inline_always int is_probe(const struct identity *id, const struct wide_address *dialled)
+{
+	struct myelin_address key = dialled->value;
+
+	if (!id->who || dialled->port == DNS_SERVER_PORT || is_loopback(dialled))
+		return 0;
+	return dialled->port == 0 || bpf_map_lookup_elem(&destinations, &key);
+}
+
 inline_always int on_connect(struct bpf_sock_addr *ctx, int v6)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -202,7 +215,7 @@ inline_always int on_connect(struct bpf_sock_addr *ctx, int v6)
 	if (ctx->type == SOCK_STREAM && ctx->protocol == IPPROTO_TCP)
 		return on_stream(ctx, sk, state, v6, &id, &dialled);
 	if (ctx->type == SOCK_DGRAM && ctx->protocol == IPPROTO_UDP)
-		return judge_datagram(ctx, sk, v6, &id, &dialled);
+		return is_probe(&id, &dialled) ? REFUSE : judge_datagram(ctx, sk, v6, &id, &dialled);
 	report_outbound(MYELIN_REASON_SOCKET_KIND, id.who, id.cgroup, &dialled, 0, ctx->protocol);
 	return REFUSE;
 }

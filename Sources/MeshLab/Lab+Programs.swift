@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MeshSystem
 
 extension Lab {
     /// Who calls from a node's `outside` namespace.
@@ -32,6 +33,9 @@ extension Lab {
     package func runOnNode(_ node: LabNode, _ command: [String], timeout: Duration = .seconds(30)) throws(LabError) -> CommandResult {
         try ChildProcess.run(command, in: Placement(cgroup: places.tools, namespace: .networkOnly(node.namespace)), timeout: timeout)
     }
+
+    /// The workload's processes.
+    package func processes(of workload: Workload) -> [Int32] { (try? ControlGroup.processes(inDirectory: workload.cgroup)) ?? [] }
 
     /// Starts a program beside the service's own, in the same namespace and cgroup. It goes with the laboratory at the latest.
     /// - Returns: the process and the file that takes its output.

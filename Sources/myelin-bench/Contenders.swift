@@ -50,7 +50,7 @@ struct Contenders {
         switch (kind, table) {
         case (.none, .pair): return try StageContender(kind.rawValue, dial: "\(Stage.farAddress):\(Stage.serverPort)", stage: stage)
         case (.none, _): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.serverPort)", stage: stage)
-        case (.myelin, _): throw BenchFailure("the laboratory does not carry this way yet")
+        case (.myelin, _): return try MyelinContender(table, server: { stage.loadServer(port: $0) }, cores: stage.cores)
         case (_, .pair): return try pair(kind)
         case (_, _): return try single(kind)
         }

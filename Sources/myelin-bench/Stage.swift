@@ -9,12 +9,14 @@ final class Stage {
     static let serverPort = 7000
 
     let cores: Cores
+    private let load: LoadGenerator
     let directory: URL
     let certificates: Certificates
     private var servers: [Child] = []
 
     init(load: LoadGenerator, cores: Cores) throws {
         self.cores = cores
+        self.load = load
         directory = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("myelin-bench-\(getpid())")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         certificates = try Certificates(directory: directory.appendingPathComponent("certificates"))
@@ -26,6 +28,9 @@ final class Stage {
         }
         for namespace in [Self.near, Self.far] { try Self.awaitListener(port: Self.serverPort, namespace: namespace) }
     }
+
+    /// The command of an echo server.
+    func loadServer(port: Int) -> [String] { load.server(port: port) }
 
     func log(_ name: String) -> URL { directory.appendingPathComponent(name + ".log") }
 

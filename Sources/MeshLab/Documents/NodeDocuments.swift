@@ -43,11 +43,12 @@ struct NodeDocuments {
             registry: \(node.registryDirectory)
             policy: \(node.policyDirectory)
             aliases: {\(aliases)}
-            workers: 2
+            workers: \(node.workers)
             capture:
               cgroup: \(below(node.cgroup))
               daemon_cgroup: \(below(node.daemonCgroup))
               unknown: refuse
+              direct: \(node.direct)
               pins: \(node.pins)
               objects: \(binaries.objects)
             dns: {domain: cluster.local, upstream: [10.87.0.254]}

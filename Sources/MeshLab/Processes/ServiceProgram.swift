@@ -22,6 +22,7 @@ struct ServiceProgram {
                 family, workload.marker,
             ]
         case .command(let words): return words
+        case .idle: return ["sleep", "infinity"]
         }
     }
 

@@ -16,7 +16,8 @@ package struct LabPlan: Sendable {
             LabNode(
                 name: node.name, zone: node.zone, region: node.region, number: position + 1, namespace: places.prefix + node.name,
                 directory: places.directory + "/" + node.name, cgroup: places.cgroup + "/" + node.name,
-                pins: places.pins + "/" + node.name, extraConfiguration: node.extraConfiguration)
+                pins: places.pins + "/" + node.name, workers: node.workers, direct: node.direct,
+                extraConfiguration: node.extraConfiguration)
         }
         var pods: [String: Int] = [:]
         var found: [Workload] = []
@@ -79,4 +80,14 @@ struct LabPlaces: Sendable {
     /// Programs of machines without a mesh.
     var unmeshed: String { cgroup + "/unmeshed" }
     var description: String { directory + "/lab.json" }
+}
+
+extension Topology.Service {
+    /// Whether its program listens on its port.
+    var listens: Bool {
+        switch program {
+        case .nginx, .python, .command: true
+        case .idle: false
+        }
+    }
 }

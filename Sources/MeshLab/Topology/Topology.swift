@@ -20,6 +20,9 @@ package struct Topology: Codable, Sendable {
         package var name: String
         package var zone: String
         package var region: String
+        package var workers = 2
+        /// `capture.direct`: permitted connections within the node go without the daemon.
+        package var direct = true
         /// Lines to append to this node's node.yaml, for tests of the configuration.
         package var extraConfiguration = ""
 
@@ -55,6 +58,8 @@ package struct Topology: Codable, Sendable {
         case python
         /// Started as it is; it must listen on the service's port.
         case command([String])
+        /// Waits and listens on nothing: a place to run commands in.
+        case idle
     }
 
     package enum Family: String, Codable, Sendable {

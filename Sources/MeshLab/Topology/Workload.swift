@@ -32,6 +32,8 @@ package struct LabNode: Sendable, Hashable {
     /// Absolute; `daemon`, `workloads` and `outside` lie below it.
     package let cgroup: String
     package let pins: String
+    package let workers: Int
+    package let direct: Bool
     package let extraConfiguration: String
 
     package var ipv4: String { "10.88.\(number).1" }

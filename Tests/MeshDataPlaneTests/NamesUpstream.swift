@@ -16,16 +16,15 @@ final class NamesUpstream: Sendable {
     }
 
     let address: SocketAddress
-    private let datagrams: FileDescriptor
+    private let datagrams: TestSocket
     private let listener: TestListener
     private let seen = Mutex<[Query]>([])
     private let isStopped = Atomic(false)
 
     /// - Parameter respond: the messages that go back, in order.
     init(_ respond: @escaping @Sendable (Query) -> [[UInt8]]) throws {
-        listener = try TestListener()
+        (listener, datagrams) = try Self.sockets()
         address = listener.address
-        datagrams = try DatagramSocket.bind(to: address)
         TestThread.start { [self] in
             while !isStopped.load(ordering: .relaxed) { serveDatagram(respond) }
         }
@@ -36,6 +35,17 @@ final class NamesUpstream: Sendable {
             }
         }
     }
+
+    /// On one port: one that is free for TCP may be somebody's for UDP, then another is tried.
+    private static func sockets() throws -> (TestListener, TestSocket) {
+        for _ in 0..<50 {
+            let listener = try TestListener()
+            if let socket = try? DatagramSocket.bind(to: listener.address) { return (listener, TestSocket(owning: socket.release())) }
+        }
+        throw NoPort()
+    }
+
+    private struct NoPort: Error {}
 
     var queries: [Query] { seen.withLock { $0 } }
 

@@ -44,11 +44,20 @@ final class Stage {
         for namespace in [near, far] {
             try Child.output(["ip", "netns", "add", namespace])
             try Child.output(["ip", "-n", namespace, "link", "set", "lo", "up"])
+            try makeRoomForShortConnections(in: namespace)
         }
         try Child.output(["ip", "-n", near, "link", "add", "pair", "type", "veth", "peer", "name", "pair", "netns", far])
         for (namespace, address) in [(near, "10.199.77.1/30"), (far, farAddress + "/30")] {
             try Child.output(["ip", "-n", namespace, "address", "add", address, "dev", "pair"])
             try Child.output(["ip", "-n", namespace, "link", "set", "pair", "up"])
+        }
+    }
+
+    /// New flows by the ten thousand a second would use up the source ports within a round: the greatest range that spares the
+    /// proxies' own ports, and ports in TIME_WAIT are taken again after a second, not only on loopback.
+    private static func makeRoomForShortConnections(in namespace: String) throws {
+        for setting in ["net.ipv4.ip_local_port_range=16384 65535", "net.ipv4.tcp_tw_reuse=1"] {
+            try Child.output(["ip", "netns", "exec", namespace, "sysctl", "-qw", setting])
         }
     }
 

@@ -3,7 +3,16 @@ import Foundation
 /// Threads that run event loops of their own.
 enum Threads {
     /// One for each core that this process may use, but not more than `work`.
-    static func number(asked: Int?, work: Int) -> Int { max(1, min(asked ?? ProcessInfo.processInfo.activeProcessorCount, work)) }
+    static func number(asked: Int?, work: Int) -> Int { max(1, min(asked ?? permittedCores(), work)) }
+
+    /// Cores of this process's affinity: several loops on one core would take turns in slices of milliseconds.
+    private static func permittedCores() -> Int {
+        // `Cpus_allowed:` is a mask of hexadecimal words with commas between them.
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let mask = status.split(separator: "\n").first { $0.hasPrefix("Cpus_allowed:") }?.dropFirst("Cpus_allowed:".count) ?? ""
+        let cores = mask.reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) }
+        return cores > 0 ? cores : ProcessInfo.processInfo.activeProcessorCount
+    }
 
     /// Runs `body` once on each of `count` threads, and returns when all are done.
     static func run(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {

@@ -99,7 +99,7 @@ let package = Package(
         tests("MeshProtocolsTests", ["MeshTypes", "MeshProtocols"], resources: [.copy("Corpus")]),
         tests("MeshPolicyTests", ["MeshPolicy"]),
         tests("MeshSnapshotTests", ["MeshSnapshot"]),
-        tests("MeshTelemetryTests", ["MeshTelemetry"]),
+        tests("MeshTelemetryTests", ["MeshTypes", "MeshTelemetry"]),
         tests(
             "MeshDataPlaneTests",
             [
@@ -107,10 +107,10 @@ let package = Package(
                 "MeshDataPlane", "MeshIdentity",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
-        tests("MeshConfigTests", ["MeshConfig"]),
-        tests("MeshRegistryTests", ["MeshRegistry"]),
-        tests("MeshAdminTests", ["MeshAdmin"]),
-        tests("MeshControlTests", ["MeshControl"]),
+        tests("MeshConfigTests", ["MeshTypes", "MeshPolicy", "MeshConfig"]),
+        tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
+        tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", logging]),
+        tests("MeshControlTests", ["MeshTypes", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl"]),
         tests("NodeTests", ["MeshLab", "MeshAdmin"]),
     ]
 )

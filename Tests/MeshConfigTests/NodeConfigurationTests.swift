@@ -1,0 +1,74 @@
+import Foundation
+import MeshConfig
+import MeshTypes
+import Testing
+
+@Suite struct NodeConfigurationTests {
+    private func load(_ text: String) throws -> NodeConfiguration {
+        try NodeConfiguration.load(file: try Scratch().write(text, to: "node.yaml"))
+    }
+
+    private func complaints(_ text: String) throws -> [DocumentError] {
+        let scratch = try Scratch()
+        let file = try scratch.write(text, to: "node.yaml")
+        return errors { () throws(DocumentErrors) in try NodeConfiguration.load(file: file) }
+    }
+
+    @Test func nameAndAddressAreEnough() throws {
+        let scratch = try Scratch()
+        let file = try scratch.write("node: {name: node-1, address: 10.0.0.1}\n", to: "node.yaml")
+        let configuration = try NodeConfiguration.load(file: file)
+        #expect(configuration.node.name == "node-1" && configuration.tunnel.port == 15008 && configuration.capture.unknown == .refuse)
+        #expect(configuration.authorityDirectory == "/var/lib/myelin/ca" && configuration.statusSocket == "/run/myelin/status.sock")
+    }
+
+    @Test func whatIsRenderedReadsBackAsTheSame() throws {
+        let scratch = try Scratch()
+        let file = try scratch.write(
+            """
+            node: {name: "a \\"b\\"", address: "fd00::1", zone: z, region: r}
+            trust_domain: daarion.city
+            aliases: {agent: agent-orchestrator}
+            workers: 3
+            capture: {cgroup: /kubepods, daemon_cgroup: /myelin, unknown: pass, direct: false, objects: /opt/o}
+            tunnel: {port: 15009, keepalive: 20s, connect_timeout: 500ms}
+            dns: {domain: mesh.local, upstream: [10.0.0.2, "[fd00::2]:5353"], virtual_v4: 240.0.0.0/12}
+            ca: {directory: /ca, lifetime: 12h}
+            metrics: {listen: "[::1]:9000"}
+            log: {access: "off", level: debug}
+            """, to: "node.yaml")
+        let first = try NodeConfiguration.load(file: file)
+        try scratch.write(first.rendered, to: "again.yaml")
+        let second = try NodeConfiguration.load(file: scratch.path + "/again.yaml")
+        #expect(first.rendered == second.rendered)
+        #expect(second.dns.upstream == [SocketAddress("10.0.0.2:53")!, SocketAddress("[fd00::2]:5353")!])
+        #expect(second.capture.unknown == .pass && second.log.access == "" && second.tunnel.connectTimeout == .milliseconds(500))
+    }
+
+    @Test(arguments: [
+        ("node: {name: n, address: 10.0.0.1}\nworkerz: 2\n", "did you mean \"workers\"?"),
+        ("node: {name: n}\n", "add it"),
+        ("node: {name: n, address: here}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ntunnel: {port: 70000}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ntunnel: {port: 0}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ntunnel: {port: 15001}\n", "use 15008"),
+        ("node: {name: n, address: 10.0.0.1}\nmetrics: {listen: \"0.0.0.0:9000\"}\n", "127.0.0.1"),
+        ("node: {name: n, address: 10.0.0.1}\nstate: var/lib\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\nca: {lifetime: 1s}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.1/16}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.0/31}\n", "/8 to /28"),
+        ("node: {name: n, address: 10.0.0.1}\naliases: {agent: agent}\n", "remove it"),
+        ("", "it needs at least"),
+        ("- node\n", "key: value"),
+    ])
+    func mistakesAreNamed(text: String, advice: String) throws {
+        let found = try complaints(text)
+        #expect(found.count == 1, "\(found)")
+        #expect(advice.isEmpty || found.first?.suggestion.contains(advice) == true, "\(found)")
+    }
+
+    @Test func allMistakesAreListedInTheOrderOfTheText() throws {
+        let found = try complaints("node: {name: n, address: 10.0.0.1}\nworkers: many\ntunnel: {prot: 1}\nlog: {level: loud}\n")
+        #expect(found.map(\.line) == [2, 3, 4])
+    }
+}

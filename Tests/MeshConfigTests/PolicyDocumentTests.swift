@@ -1,0 +1,104 @@
+import Foundation
+import MeshConfig
+import MeshPolicy
+import MeshTypes
+import Testing
+
+@Suite struct PolicyDocumentTests {
+    private func identity(_ name: String) -> ServiceIdentity { ServiceIdentity(namespace: "default", name: ServiceName(name)!) }
+
+    private func load(_ scratch: Scratch) throws(DocumentErrors) -> PolicySet {
+        try PolicyDocuments.load(
+            directory: scratch.path, namespace: "default", aliases: [ServiceName("agent")!: ServiceName("agent-orchestrator")!])
+    }
+
+    @Test func readsTheSpecificationsFilesAsTheyStand() throws {
+        let scratch = try Scratch()
+        try scratch.write(
+            """
+            # service: wallet
+            allow: [usage, chain_rpc]
+            deny: [messaging, router, embassy]
+            timeouts: {request: 1s}
+            retries: {enabled: false}
+            mTLS: required
+            """, to: "wallet.yaml")
+        try scratch.write(
+            """
+            # service: embassy
+            allow: [rwa, usage]
+            deny: [wallet, agent, router]
+            mTLS: required
+            rate_limit: 500/min
+            """, to: "embassy.yaml")
+        let set = try load(scratch)
+        #expect(set.decide(source: identity("wallet"), destination: identity("chain-rpc")).permitted)
+        #expect(!set.decide(source: identity("wallet"), destination: identity("storage")).permitted)
+        #expect(set.decide(source: identity("messaging"), destination: identity("wallet")).reason == .denied)
+        #expect(set.decide(source: identity("agent-orchestrator"), destination: identity("embassy")).reason == .denied)
+        let embassy = try #require(set.policies.first { $0.service == ServiceName("embassy") })
+        #expect(embassy.rateLimit == ServicePolicy.RateLimit(requests: 500, period: .seconds(60)))
+        let wallet = try #require(set.policies.first { $0.service == ServiceName("wallet") })
+        #expect(wallet.timeouts.request == .seconds(1) && wallet.retries?.attempts == 0)
+    }
+
+    @Test func blockStyleAndTheServiceKeySayTheSame() throws {
+        let scratch = try Scratch()
+        try scratch.write("service: wallet\nallow:\n  - usage\n  - service: storage\n    operation: file/read\n", to: "x.yml")
+        let set = try load(scratch)
+        let decision = set.decide(source: identity("wallet"), destination: identity("usage"))
+        #expect(decision.rule == RuleLocation(file: scratch.path + "/x.yml", line: 3, column: 5))
+        #expect(set.policies.first?.allow.last?.operation == "file/read")
+    }
+
+    @Test(arguments: [
+        ("allow: [usage]\nalow: [x]\n", 2, 1, "did you mean \"allow\"?"),
+        ("allow: [usage\n", 2, 1, "check indentation"),
+        ("allow: {usage: yes}\n", 1, 8, "[a, b]"),
+        ("mTLS: optional\n", 1, 7, "known here: permissive, required"),
+        ("mTLS: requierd\n", 1, 7, "did you mean \"required\"?"),
+        ("allow: [usage]\nallow: [storage]\n", 1, 1, "keep one"),
+        ("rate_limit: often\n", 1, 13, "500/min"),
+        ("timeouts: {request: 1 minute}\n", 1, 21, ""),
+        ("allow: [Usage!]\n", 1, 9, ""),
+        ("a: &x [1]\nb: *x\n", 1, 4, "write the value out"),
+        ("", 1, 1, "allow: []"),
+    ])
+    func errorsSayWhereAndWhatToDo(text: String, line: Int, column: Int, advice: String) throws {
+        let scratch = try Scratch()
+        try scratch.write(text, to: "wallet.yaml")
+        let found = errors { () throws(DocumentErrors) in try load(scratch) }
+        let first = try #require(found.first)
+        #expect(first.file == scratch.path + "/wallet.yaml")
+        #expect((first.line, first.column) == (line, column), "\(first)")
+        #expect(advice.isEmpty || first.suggestion.contains(advice), "\(first)")
+    }
+
+    @Test func oneBadFileRefusesTheWholeSetAndAllErrorsAreListed() throws {
+        let scratch = try Scratch()
+        try scratch.write("allow: [usage]\n", to: "good.yaml")
+        try scratch.write("alow: []\ndeni: []\n", to: "bad.yaml")
+        try scratch.write("service: good\nallow: []\n", to: "twice.yaml")
+        let found = errors { () throws(DocumentErrors) in try load(scratch) }
+        #expect(found.count == 3)
+        #expect(found.last?.message.contains("second policy for good") == true)
+    }
+
+    @Test func aMissingDirectoryIsAnErrorAndAnEmptyOneIsNot() throws {
+        let scratch = try Scratch()
+        #expect(try load(scratch).policies.isEmpty)
+        let found = errors { () throws(DocumentErrors) in
+            try PolicyDocuments.load(directory: scratch.path + "/none", namespace: "default")
+        }
+        #expect(found.first?.message.contains("No such file") == true)
+    }
+
+    @Test func filesBehindTheLinksOfAConfigMapAreRead() throws {
+        let scratch = try Scratch()
+        try FileManager.default.createDirectory(atPath: scratch.path + "/..1", withIntermediateDirectories: true)
+        try scratch.write("allow: [usage]\n", to: "..1/wallet.yaml")
+        try FileManager.default.createSymbolicLink(atPath: scratch.path + "/..data", withDestinationPath: "..1")
+        try FileManager.default.createSymbolicLink(atPath: scratch.path + "/wallet.yaml", withDestinationPath: "..data/wallet.yaml")
+        #expect(try load(scratch).policies.count == 1)
+    }
+}

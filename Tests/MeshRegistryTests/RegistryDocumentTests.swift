@@ -53,7 +53,7 @@ import Testing
         ("services: [{service: a, port: 65536}]", "a port from 1 to 65535"),
         ("services: [{service: a, port: 80, endpoints: [{address: 10.0.0.5, node: n1, port: 15001}]}]\n" + nodes, "port 15001"),
         ("services: [{service: a, port: 80}, {service: a, port: 81}]", "second service"),
-        ("services: [{service: a, prt: 80}]", "unknown key \"prt\""),
+        ("services: [{service: a, port: 80, pool: 1}]", "unknown key \"pool\""),
         ("services: [{service: a, port: 80, endpoints: [{address: 127.0.0.1, node: n1}]}]\n" + nodes, "cannot be reached"),
         ("services: [{service: a, port: 80, endpoints: [{address: 1.2.3, node: n1}]}]\n" + nodes, "an IPv4 or IPv6 address"),
         ("services: [{service: a, port: 80, endpoints: [{address: 10.0.0.5, node: n3}]}]\n" + nodes, "there is no node"),

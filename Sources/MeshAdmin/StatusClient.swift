@@ -62,15 +62,21 @@ package struct StatusClient: Sendable {
     }
 
     private func open(_ path: String, deadline: NIODeadline) async throws(StatusClientFailure) -> HTTPClientResponse {
-        guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
-            throw StatusClientFailure(.unreachable, "\(socket) is no path of a socket")
-        }
+        // The client would try again until its deadline.
+        guard let url = URL(httpURLWithSocketPath: socket, uri: path), UnixSocket.answers(socket) else { throw absent() }
         do {
-            return try await client.execute(HTTPClientRequest(url: url.absoluteString), deadline: deadline)
+            var request = HTTPClientRequest(url: url.absoluteString)
+            // One question, one connection: a daemon that stops need not wait for idle ones.
+            request.headers.add(name: "connection", value: "close")
+            return try await client.execute(request, deadline: deadline)
         } catch {
-            throw StatusClientFailure(
-                .unreachable, "no daemon answers on \(socket); is it running (`systemctl status myelind`), and may you open the socket?")
+            throw absent()
         }
+    }
+
+    private func absent() -> StatusClientFailure {
+        StatusClientFailure(
+            .unreachable, "no daemon answers on \(socket); is it running (`systemctl status myelind`), and may you open the socket?")
     }
 
     private static func escape(_ text: String) -> String {

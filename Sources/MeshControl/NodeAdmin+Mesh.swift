@@ -38,7 +38,7 @@ extension NodeAdmin {
         await parts.reconciler.policy.policies.sorted { $0.service < $1.service }.map { policy in
             PolicyView(
                 service: "\(policy.service)", allow: policy.allow.map(Self.text), deny: policy.deny.map(Self.text),
-                mTLS: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforcedYet)
+                mtls: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforcedYet)
         }
     }
 

@@ -33,7 +33,7 @@ final class NodeAdmin: AdminSource {
         return StatusView(
             version: DaemonVersion.text, node: configuration.node.name, zone: configuration.node.zone, region: configuration.node.region,
             trustDomain: configuration.trustDomain, tunnel: parts.tunnel.description, state: state,
-            processID: ProcessInfo.processInfo.processIdentifier, uptimeSeconds: Int((ContinuousClock.now - started).components.seconds),
+            pid: ProcessInfo.processInfo.processIdentifier, uptimeSeconds: Int((ContinuousClock.now - started).components.seconds),
             tookOver: parts.capture.tookOver, generation: snapshot.generation, adoptedGenerations: parts.dataPlane.adoptedGenerations,
             workloads: await parts.enrolment.workloads.count, workloadsWaiting: await parts.enrolment.pending.count,
             services: snapshot.allServices.count, flows: counters.reduce(0) { $0 + $1.flows }, tunnels: counters.reduce(0) { $0 + $1.tunnels },
@@ -70,13 +70,13 @@ final class NodeAdmin: AdminSource {
     func workloads() async -> [WorkloadView] {
         let captured = await parts.enrolment.workloads.map { entry in
             WorkloadView(
-                entry.workload, trustDomain: configuration.trustDomain, cgroupID: entry.cgroup,
+                entry.workload, trustDomain: configuration.trustDomain, cgroupInode: entry.cgroup,
                 network: entry.workload.sharesNodeNamespace ? "host" : Self.list(entry.addresses), permissive: entry.permissive,
                 state: .captured, reason: nil)
         }
         let waiting = await parts.enrolment.pending.map { pending in
             WorkloadView(
-                pending.workload, trustDomain: configuration.trustDomain, cgroupID: nil, network: "", permissive: false,
+                pending.workload, trustDomain: configuration.trustDomain, cgroupInode: nil, network: "", permissive: false,
                 state: .waiting, reason: pending.reason)
         }
         return captured + waiting
@@ -111,11 +111,11 @@ final class NodeAdmin: AdminSource {
 
 extension WorkloadView {
     fileprivate init(
-        _ workload: Workload, trustDomain: String, cgroupID: UInt64?, network: String, permissive: Bool, state: State, reason: String?
+        _ workload: Workload, trustDomain: String, cgroupInode: UInt64?, network: String, permissive: Bool, state: State, reason: String?
     ) {
         self.init(
             service: "\(workload.service.name)", namespace: workload.service.namespace,
-            spiffe: SPIFFEID(trustDomain: trustDomain, service: workload.service).description, cgroup: workload.cgroup, cgroupID: cgroupID,
+            spiffe: SPIFFEID(trustDomain: trustDomain, service: workload.service).description, cgroup: workload.cgroup, cgroupInode: cgroupInode,
             network: network, permissive: permissive, state: state, reason: reason)
     }
 }

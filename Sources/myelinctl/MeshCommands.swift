@@ -47,7 +47,7 @@ struct PoliciesCommand: AsyncParsableCommand {
             views,
             [
                 Column("SERVICE") { $0.service }, Column("ALLOW") { $0.allow.joined(separator: ", ") },
-                Column("DENY") { $0.deny.joined(separator: ", ") }, Column("MTLS") { $0.mTLS },
+                Column("DENY") { $0.deny.joined(separator: ", ") }, Column("MTLS") { $0.mtls },
                 Column("NOT ENFORCED YET") { $0.notEnforced.joined(separator: ", ") }, Column("FILE") { $0.file },
             ], none: "No policy is in force: every call is refused.")
     }

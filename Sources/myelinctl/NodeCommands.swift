@@ -12,7 +12,7 @@ struct StatusCommand: AsyncParsableCommand {
         let adopted = status.adoptedGenerations.allSatisfy { $0 == status.generation } ? "adopted by all workers" : "workers have \(status.adoptedGenerations)"
         let fields: [(String, String)] = [
             ("node", "\(status.node) (zone \(status.zone.isEmpty ? "-" : status.zone), region \(status.region.isEmpty ? "-" : status.region))"),
-            ("state", "\(status.state.rawValue), up \(Readable.seconds(Double(status.uptimeSeconds))), process \(status.processID), version \(status.version)"),
+            ("state", "\(status.state.rawValue), up \(Readable.seconds(Double(status.uptimeSeconds))), process \(status.pid), version \(status.version)"),
             ("trust domain", status.trustDomain),
             ("tunnel", status.tunnel),
             ("capture", status.tookOver ? "taken over from the daemon before" : "attached afresh"),

@@ -18,17 +18,15 @@ package struct StatusServer: Sendable {
 
     /// - Throws: when another process listens on the socket. A socket file that nobody listens on is replaced.
     package init(path: String, source: any AdminSource, log: Logger) throws(AdminFailure) {
-        guard path.utf8.count < Self.longestPath else {
-            throw AdminFailure("the path of the status socket is longer than \(Self.longestPath) bytes: \(path)")
+        guard path.utf8.count <= UnixSocket.longestPath else {
+            throw AdminFailure("the path of the status socket is longer than \(UnixSocket.longestPath) bytes: \(path)")
         }
-        if Self.isServed(path) { throw AdminFailure("another process serves \(path)") }
+        if UnixSocket.answers(path) { throw AdminFailure("another process serves \(path)") }
         unlink(path)
         self.path = path
         self.source = source
         self.log = log
     }
-
-    private static let longestPath = 107
 
     /// Until cancelled.
     package func run() async throws {
@@ -40,20 +38,6 @@ package struct StatusServer: Sendable {
             onServerRunning: { _ in chmod(path, Self.socketMode) }, logger: quiet)
         defer { unlink(path) }
         try await application.run()
-    }
-
-    private static func isServed(_ path: String) -> Bool {
-        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
-            }
-        }
     }
 
     private func routes() -> Router<BasicRequestContext> {

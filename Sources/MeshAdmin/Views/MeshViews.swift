@@ -59,16 +59,16 @@ package struct PolicyView: Codable, Sendable {
     package let service: String
     package let allow: [String]
     package let deny: [String]
-    package let mTLS: String
+    package let mtls: String
     package let file: String
     /// Keys that are read but not applied to traffic yet.
     package let notEnforced: [String]
 
-    package init(service: String, allow: [String], deny: [String], mTLS: String, file: String, notEnforced: [String]) {
+    package init(service: String, allow: [String], deny: [String], mtls: String, file: String, notEnforced: [String]) {
         self.service = service
         self.allow = allow
         self.deny = deny
-        self.mTLS = mTLS
+        self.mtls = mtls
         self.file = file
         self.notEnforced = notEnforced
     }

@@ -20,7 +20,7 @@ package struct StatusView: Codable, Sendable {
     package var trustDomain: String
     package var tunnel: String
     package var state: State
-    package var processID: Int32
+    package var pid: Int32
     package var uptimeSeconds: Int
     /// The daemon took over the kernel programs of one before it.
     package var tookOver: Bool
@@ -35,7 +35,7 @@ package struct StatusView: Codable, Sendable {
     package var problems: [Problem]
 
     package init(
-        version: String, node: String, zone: String, region: String, trustDomain: String, tunnel: String, state: State, processID: Int32,
+        version: String, node: String, zone: String, region: String, trustDomain: String, tunnel: String, state: State, pid: Int32,
         uptimeSeconds: Int, tookOver: Bool, generation: UInt64, adoptedGenerations: [UInt64], workloads: Int, workloadsWaiting: Int,
         services: Int, flows: UInt64, tunnels: UInt64, problems: [Problem]
     ) {
@@ -46,7 +46,7 @@ package struct StatusView: Codable, Sendable {
         self.trustDomain = trustDomain
         self.tunnel = tunnel
         self.state = state
-        self.processID = processID
+        self.pid = pid
         self.uptimeSeconds = uptimeSeconds
         self.tookOver = tookOver
         self.generation = generation
@@ -69,7 +69,7 @@ package struct WorkloadView: Codable, Sendable {
     package let spiffe: String
     package let cgroup: String
     /// What the kernel programs know it by; nil while it waits.
-    package let cgroupID: UInt64?
+    package let cgroupInode: UInt64?
     /// `host`, or the addresses of its own network namespace.
     package let network: String
     package let permissive: Bool
@@ -78,14 +78,14 @@ package struct WorkloadView: Codable, Sendable {
     package let reason: String?
 
     package init(
-        service: String, namespace: String, spiffe: String, cgroup: String, cgroupID: UInt64?, network: String, permissive: Bool,
+        service: String, namespace: String, spiffe: String, cgroup: String, cgroupInode: UInt64?, network: String, permissive: Bool,
         state: State, reason: String?
     ) {
         self.service = service
         self.namespace = namespace
         self.spiffe = spiffe
         self.cgroup = cgroup
-        self.cgroupID = cgroupID
+        self.cgroupInode = cgroupInode
         self.network = network
         self.permissive = permissive
         self.state = state

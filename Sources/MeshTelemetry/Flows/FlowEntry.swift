@@ -1,4 +1,4 @@
-internal import Foundation
+internal import Glibc
 package import MeshTypes
 
 /// One line of the access log: a flow that ended or was refused, with names. JSON has the keys in snake_case.
@@ -57,8 +57,16 @@ package struct FlowEntry: Codable, Sendable, Equatable {
     }
 
     private static func timestamp(_ nanoseconds: UInt64) -> String {
-        let date = Date(timeIntervalSince1970: Double(nanoseconds / 1_000_000) / 1000)
-        return date.formatted(.iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted))
+        var seconds = time_t(nanoseconds / 1_000_000_000)
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func digits(_ number: some BinaryInteger, _ width: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, width - text.count)) + text
+        }
+        let day = "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
+        let clock = "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
+        return "\(day)T\(clock).\(digits(nanoseconds / 1_000_000 % 1000, 3))Z"
     }
 }
 

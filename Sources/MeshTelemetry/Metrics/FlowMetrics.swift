@@ -62,15 +62,17 @@ final class FlowMetrics: Sendable {
 
     func families() -> [MetricFamily] {
         state.withLock { state in
-            let ordered = state.series.sorted { "\($0.key)" < "\($1.key)" }
+            let ordered = state.series.map { (labels: $0.key.labels, series: $0.value) }.sorted { left, right in
+                left.labels.lexicographicallyPrecedes(right.labels) { $0.value < $1.value }
+            }
             func counter(_ name: String, _ help: String, _ value: (Series) -> UInt64) -> MetricFamily {
                 MetricFamily(
                     name: name, help: help, kind: .counter,
-                    samples: ordered.map { MetricSample(labels: $0.key.labels, value: Double(value($0.value))) })
+                    samples: ordered.map { MetricSample(labels: $0.labels, value: Double(value($0.series))) })
             }
-            let denials = ordered.flatMap { pair, series in
+            let denials = ordered.flatMap { labels, series in
                 series.denials.sorted { $0.key.rawValue < $1.key.rawValue }.map { reason, count in
-                    MetricSample(labels: [MetricSample.Label("reason", reason.code)] + pair.labels, value: Double(count))
+                    MetricSample(labels: [MetricSample.Label("reason", reason.code)] + labels, value: Double(count))
                 }
             }
             return [

@@ -109,7 +109,7 @@ let package = Package(
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshConfigTests", ["MeshTypes", "MeshPolicy", "MeshConfig"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
-        tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", logging]),
+        tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),
         tests("MeshControlTests", ["MeshTypes", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl"]),
         tests("NodeTests", ["MeshLab", "MeshAdmin"]),
     ]

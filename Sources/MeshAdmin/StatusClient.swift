@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import Foundation
+internal import Glibc
 package import MeshTelemetry
 internal import NIOCore
 
@@ -7,9 +8,17 @@ internal import NIOCore
 package struct StatusClient: Sendable {
     private static let timeout = TimeAmount.seconds(10)
     private static let maximumAnswer = 256 << 20
+    /// Bytes of one flow.
+    private static let longestLine = 1 << 20
+    private static let otherVersion = "the daemon is of another version than this program"
 
     private let socket: String
-    private let client = HTTPClient.shared
+    /// Lives as long as the process. A socket that nobody listens on is an answer, not a reason to try again until the deadline.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(configuration: configuration)
+    }()
 
     package init(socket: String) { self.socket = socket }
 
@@ -31,19 +40,24 @@ package struct StatusClient: Sendable {
         try await get("/v1/explain?source=\(Self.escape(source))&destination=\(Self.escape(destination))")
     }
 
-    /// Runs `body` on every flow from now on, until the daemon ends or the task is cancelled.
+    /// Runs `body` on every flow from now on, until the daemon ends the stream or the task is cancelled.
     package func followFlows(deniedOnly: Bool, _ body: (FlowEntry) -> Void) async throws(StatusClientFailure) {
         let response = try await open("/v1/flows?follow=1&denied=\(deniedOnly ? 1 : 0)", deadline: .distantFuture)
+        guard response.status == .ok else { throw StatusClientFailure(.refused, "the daemon answered \(response.status)") }
         do {
+            let decoder = AdminJSON.decoder()
             var pending = Data()
             for try await chunk in response.body {
                 pending.append(contentsOf: chunk.readableBytesView)
                 while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
-                    body(try AdminJSON.decoder().decode(FlowEntry.self, from: pending[..<end]))
+                    body(try decoder.decode(FlowEntry.self, from: pending[..<end]))
                     pending.removeSubrange(...end)
                 }
+                guard pending.count <= Self.longestLine else { throw StatusClientFailure(.unreachable, "a line is too long") }
             }
-        } catch { throw StatusClientFailure(.unreachable, "the daemon ended the stream: \(error)") }
+        } catch is DecodingError {
+            throw StatusClientFailure(.unreachable, Self.otherVersion)
+        } catch { throw StatusClientFailure(.unreachable, "the stream from the daemon broke off: \(error)") }
     }
 
     private func get<View: Decodable>(_ path: String) async throws(StatusClientFailure) -> View {
@@ -58,25 +72,28 @@ package struct StatusClient: Sendable {
         }
         do {
             return try AdminJSON.decoder().decode(View.self, from: data)
-        } catch { throw StatusClientFailure(.unreachable, "the daemon is of another version than this program: \(error)") }
+        } catch { throw StatusClientFailure(.unreachable, "\(Self.otherVersion): \(error)") }
     }
 
     private func open(_ path: String, deadline: NIODeadline) async throws(StatusClientFailure) -> HTTPClientResponse {
-        // The client would try again until its deadline.
-        guard let url = URL(httpURLWithSocketPath: socket, uri: path), UnixSocket.answers(socket) else { throw absent() }
+        guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
+            throw StatusClientFailure(.unreachable, "\(socket) is no path of a socket")
+        }
         do {
             var request = HTTPClientRequest(url: url.absoluteString)
             // One question, one connection: a daemon that stops need not wait for idle ones.
             request.headers.add(name: "connection", value: "close")
-            return try await client.execute(request, deadline: deadline)
+            return try await Self.client.execute(request, deadline: deadline)
         } catch {
-            throw absent()
+            throw StatusClientFailure(.unreachable, Self.whyUnreachable(socket))
         }
     }
 
-    private func absent() -> StatusClientFailure {
-        StatusClientFailure(
-            .unreachable, "no daemon answers on \(socket); is it running (`systemctl status myelind`), and may you open the socket?")
+    private static func whyUnreachable(_ socket: String) -> String {
+        if access(socket, R_OK | W_OK) != 0, errno == EACCES {
+            return "you may not open \(socket); run as root, or as a member of the socket's group"
+        }
+        return "no daemon answers on \(socket); see `systemctl status myelind`, or name its socket with --socket"
     }
 
     private static func escape(_ text: String) -> String {

@@ -8,8 +8,8 @@ struct ControlCommand: AsyncParsableCommand {
         abstract: "Looks inside the daemon of a node.",
         discussion: """
             The daemon's status socket is --socket, else the environment's MYELIN_SOCKET, else /run/myelin/status.sock.
-            Exit status: 0 all is well; 1 a check found an error, or a call is not permitted; 2 the daemon does not answer;
-            64 wrong usage.
+            Exit status: 0 all is well; 1 a check found an error, a call is not permitted, or the daemon refuses the question;
+            2 the daemon does not answer; 64 wrong usage.
             """,
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,

@@ -17,10 +17,12 @@ struct ControlOptions: ParsableArguments {
         do throws(StatusClientFailure) {
             return try await question(StatusClient(socket: socket))
         } catch {
-            FileHandle.standardError.write(Data("myelinctl: \(error)\n".utf8))
+            complain("\(error)")
             throw error.kind == .unreachable ? ExitCode.unreachable : ExitCode.found
         }
     }
+
+    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(sentence)\n".utf8)) }
 
     /// Prints views as JSON, or as a table with a line each.
     func show<View: Encodable>(_ views: [View], _ columns: [Column<View>], none: String) throws {

@@ -8,7 +8,9 @@ enum MachineChecks {
     /// sk_lookup, socket storage and link updates, all of which capture needs.
     private static let oldestKernel = (major: 6, minor: 1)
 
-    static func run() -> [CheckView] { [kernel(), types(), controlGroups(), fileSystem()] }
+    static func run(socket: String) -> [CheckView] {
+        [kernel(), types(), controlGroups(), fileSystem(), user(), statusSocket(socket)]
+    }
 
     private static func kernel() -> CheckView {
         var name = utsname()
@@ -19,7 +21,8 @@ enum MachineChecks {
         let isNew = (numbers[0], numbers[1]) >= oldestKernel
         return isNew
             ? CheckView("kernel", .ok, release)
-            : CheckView("kernel", .error, "\(release) is older than \(oldestKernel.major).\(oldestKernel.minor)", remedy: "boot a newer kernel")
+            : CheckView(
+                "kernel", .error, "\(release) is older than \(oldestKernel.major).\(oldestKernel.minor)", remedy: "boot a newer kernel")
     }
 
     private static func types() -> CheckView {
@@ -38,5 +41,25 @@ enum MachineChecks {
         return isMounted
             ? CheckView("bpffs", .ok, "mounted at /sys/fs/bpf")
             : CheckView("bpffs", .error, "no bpffs at /sys/fs/bpf", remedy: "mount -t bpf bpf /sys/fs/bpf")
+    }
+
+    private static func user() -> CheckView {
+        geteuid() == 0
+            ? CheckView("user", .ok, "root")
+            : CheckView("user", .warning, "not root: some checks may see less than the daemon does", remedy: "run it with sudo")
+    }
+
+    private static func statusSocket(_ path: String) -> CheckView {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            let reason = String(cString: strerror(errno))
+            return CheckView("socket", .error, "\(path): \(reason)", remedy: "start the daemon, or name its socket with --socket")
+        }
+        guard status.st_mode & S_IFMT == S_IFSOCK else {
+            return CheckView("socket", .error, "\(path) is no socket", remedy: "name the daemon's socket with --socket")
+        }
+        return access(path, R_OK | W_OK) == 0
+            ? CheckView("socket", .ok, path)
+            : CheckView("socket", .error, "you may not open \(path)", remedy: "run as root, or as a member of its group")
     }
 }

@@ -4,7 +4,8 @@ internal import MeshAdmin
 internal import MeshTelemetry
 
 struct ServicesCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "services", abstract: "The services of the mesh and their virtual addresses.")
+    static let configuration = CommandConfiguration(
+        commandName: "services", abstract: "The services of the mesh and their virtual addresses.")
     @OptionGroup var options: ControlOptions
 
     func run() async throws {
@@ -31,7 +32,8 @@ struct EndpointsCommand: AsyncParsableCommand {
             views,
             [
                 Column("SERVICE") { "\($0.namespace)/\($0.service)" }, Column("ADDRESS") { $0.address }, Column("NODE") { $0.node },
-                Column("ZONE") { $0.zone }, Column("DISTANCE") { $0.distance }, Column("VERSION") { $0.version }, Column("TUNNEL") { $0.tunnel },
+                Column("ZONE") { $0.zone }, Column("DISTANCE") { $0.distance }, Column("VERSION") { $0.version },
+                Column("TUNNEL") { $0.tunnel },
                 Column("FLOWS") { "\($0.flows)" },
             ], none: "No endpoints.")
     }
@@ -87,21 +89,25 @@ struct FlowsCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard follow else {
-            let entries = try await options.ask { client throws(StatusClientFailure) in try await client.flows(deniedOnly: denied, limit: limit) }
+            let entries = try await options.ask { client throws(StatusClientFailure) in
+                try await client.flows(deniedOnly: denied, limit: limit)
+            }
             return try options.show(entries, Self.columns, none: denied ? "Nothing was refused." : "No flow has ended yet.")
         }
         try await options.ask { client throws(StatusClientFailure) in
             try await client.followFlows(deniedOnly: denied) { entry in
-                    print(line(entry))
-                    // A pipe would hold lines back.
-                    fflush(nil)
-                }
+                print(line(entry))
+                // A pipe would hold lines back.
+                fflush(nil)
+            }
         }
+        options.complain("the daemon ended the stream")
+        throw ExitCode.unreachable
     }
 
     private func line(_ entry: FlowEntry) -> String {
         switch options.output {
-        case .table: return Self.columns.map { $0.value(entry) }.filter { !$0.isEmpty }.joined(separator: "  ")
+        case .table: return Self.columns.map { $0.cell(entry) }.joined(separator: "  ")
         case .json:
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
@@ -112,11 +118,15 @@ struct FlowsCommand: AsyncParsableCommand {
 
     private static var columns: [Column<FlowEntry>] {
         [
-        Column("TIME") { $0.time }, Column("SOURCE") { Readable.name($0.source.service, $0.source.namespace) },
-        Column("DESTINATION") { $0.destination.service == nil ? $0.destination.address ?? "unknown" : Readable.name($0.destination.service, $0.destination.namespace) },
-        Column("VERDICT") { $0.verdict }, Column("REASON") { $0.reason == "none" ? "" : $0.reason }, Column("PATH") { $0.path },
-        Column("END") { $0.reporter }, Column("VERIFIED") { $0.identityVerified ? "yes" : "no" }, Column("SENT") { Readable.bytes($0.bytesSent) },
-        Column("RECEIVED") { Readable.bytes($0.bytesReceived) }, Column("TOOK") { "\($0.durationMs) ms" },
+            Column("TIME") { $0.time }, Column("SOURCE") { Readable.name($0.source.service, $0.source.namespace) },
+            Column("DESTINATION") {
+                $0.destination.service == nil
+                    ? $0.destination.address ?? "unknown" : Readable.name($0.destination.service, $0.destination.namespace)
+            },
+            Column("VERDICT") { $0.verdict }, Column("REASON") { $0.reason == "none" ? "" : $0.reason }, Column("PATH") { $0.path },
+            Column("END") { $0.reporter }, Column("VERIFIED") { $0.identityVerified ? "yes" : "no" },
+            Column("SENT") { Readable.bytes($0.bytesSent) },
+            Column("RECEIVED") { Readable.bytes($0.bytesReceived) }, Column("TOOK") { "\($0.durationMs) ms" },
         ]
     }
 }

@@ -9,10 +9,19 @@ struct StatusCommand: AsyncParsableCommand {
     func run() async throws {
         let status = try await options.ask { client throws(StatusClientFailure) in try await client.status() }
         guard options.output == .table else { return try options.printJSON(status) }
-        let adopted = status.adoptedGenerations.allSatisfy { $0 == status.generation } ? "adopted by all workers" : "workers have \(status.adoptedGenerations)"
+        let adopted =
+            status.adoptedGenerations.allSatisfy { $0 == status.generation }
+            ? "adopted by all workers" : "workers have \(status.adoptedGenerations)"
+        let age = Readable.seconds(Double(status.uptimeSeconds))
         let fields: [(String, String)] = [
-            ("node", "\(status.node) (zone \(status.zone.isEmpty ? "-" : status.zone), region \(status.region.isEmpty ? "-" : status.region))"),
-            ("state", "\(status.state.rawValue), up \(Readable.seconds(Double(status.uptimeSeconds))), process \(status.pid), version \(status.version)"),
+            (
+                "node",
+                "\(status.node) (zone \(status.zone.isEmpty ? "-" : status.zone), region \(status.region.isEmpty ? "-" : status.region))"
+            ),
+            (
+                "state",
+                "\(status.state.rawValue), up \(age), process \(status.pid), version \(status.version)"
+            ),
             ("trust domain", status.trustDomain),
             ("tunnel", status.tunnel),
             ("capture", status.tookOver ? "taken over from the daemon before" : "attached afresh"),
@@ -23,12 +32,13 @@ struct StatusCommand: AsyncParsableCommand {
         ]
         for (name, value) in fields { print(name.padding(toLength: 14, withPad: " ", startingAt: 0) + value) }
         if status.problems.isEmpty { print("problems      none") }
-        for problem in status.problems { print("PROBLEM: \(problem.what)\n         \(problem.remedy)") }
+        for problem in status.problems { print("PROBLEM: \(Readable.plain(problem.what))\n         \(Readable.plain(problem.remedy))") }
     }
 }
 
 struct WorkloadsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "workloads", abstract: "The workloads of this node and whether they are captured.")
+    static let configuration = CommandConfiguration(
+        commandName: "workloads", abstract: "The workloads of this node and whether they are captured.")
     @OptionGroup var options: ControlOptions
 
     func run() async throws {
@@ -37,7 +47,8 @@ struct WorkloadsCommand: AsyncParsableCommand {
             views,
             [
                 Column("SERVICE") { "\($0.namespace)/\($0.service)" }, Column("STATE") { $0.state.rawValue },
-                Column("MTLS") { $0.permissive ? "permissive" : "required" }, Column("NETWORK") { $0.network }, Column("CGROUP") { $0.cgroup },
+                Column("MTLS") { $0.permissive ? "permissive" : "required" }, Column("NETWORK") { $0.network },
+                Column("CGROUP") { $0.cgroup },
                 Column("REASON") { $0.reason ?? "" },
             ], none: "The registry places no workload on this node.")
     }
@@ -79,11 +90,14 @@ struct CheckCommand: AsyncParsableCommand {
     @OptionGroup var options: ControlOptions
 
     func run() async throws {
-        var views = MachineChecks.run()
+        var views = MachineChecks.run(socket: options.socket)
         do throws(StatusClientFailure) {
             views += try await StatusClient(socket: options.socket).checks()
         } catch {
-            views.append(CheckView("daemon", .error, error.description, remedy: "start it: systemctl start myelind"))
+            views.append(
+                CheckView(
+                    "daemon", .error, error.description,
+                    remedy: "start it: systemctl start myelind; if it will not, see its log: journalctl -u myelind"))
         }
         try options.show(
             views,

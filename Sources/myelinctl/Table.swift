@@ -7,6 +7,11 @@ struct Column<Row> {
         self.heading = heading
         self.value = value
     }
+
+    func cell(_ row: Row) -> String {
+        let text = Readable.plain(value(row))
+        return text.isEmpty ? "-" : text
+    }
 }
 
 /// Aligned text: headings, then a line for each row.
@@ -15,7 +20,7 @@ struct Table<Row> {
     let rows: [Row]
 
     var text: String {
-        let lines = [columns.map(\.heading)] + rows.map { row in columns.map { column in Self.plain(column.value(row)) } }
+        let lines = [columns.map(\.heading)] + rows.map { row in columns.map { column in column.cell(row) } }
         let widths = columns.indices.map { index in lines.map { $0[index].count }.max() ?? 0 }
         return lines.map { Self.line($0, widths) + "\n" }.joined()
     }
@@ -26,15 +31,16 @@ struct Table<Row> {
         while line.hasSuffix(" ") { line.removeLast() }
         return line
     }
-
-    /// Nothing that a peer could name may move the cursor of a terminal.
-    private static func plain(_ text: String) -> String {
-        text.isEmpty ? "-" : String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 32 || $0.value == 127 ? "?" : $0 }))
-    }
 }
 
-/// Numbers as people read them.
+/// Numbers and names as people read them.
 enum Readable {
+    /// Nothing that a peer or a file could name may move the cursor of a terminal: C0, DEL and C1 go.
+    static func plain(_ text: String) -> String {
+        let scalars = text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0 }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
     static func bytes(_ count: UInt64) -> String {
         var value = Double(count)
         for unit in ["B", "KiB", "MiB", "GiB"] {
@@ -46,7 +52,8 @@ enum Readable {
 
     static func seconds(_ seconds: Double) -> String {
         let whole = Int(seconds)
-        return whole < 60 ? "\((seconds * 10).rounded() / 10)s" : whole < 3600 ? "\(whole / 60)m\(whole % 60)s" : "\(whole / 3600)h\(whole % 3600 / 60)m"
+        return whole < 60
+            ? "\((seconds * 10).rounded() / 10)s" : whole < 3600 ? "\(whole / 60)m\(whole % 60)s" : "\(whole / 3600)h\(whole % 3600 / 60)m"
     }
 
     static func name(_ service: String?, _ namespace: String?) -> String {

@@ -1,78 +1,157 @@
+import AsyncHTTPClient
 import Foundation
-import Logging
+import Glibc
 import MeshAdmin
+import MeshTelemetry
 import Testing
 
-@Suite struct StatusServerTests {
-    private let path = NSTemporaryDirectory() + "myelin-\(UUID().uuidString.prefix(8)).sock"
-    private let log = Logger(label: "test")
-
-    private func serving(_ body: (StatusClient) async throws -> Void) async throws {
-        let server = try StatusServer(path: path, source: FixedSource(), log: log)
-        let running = Task { try await server.run() }
-        for _ in 0..<200 where !FileManager.default.fileExists(atPath: path) { try await Task.sleep(for: .milliseconds(10)) }
-        try await body(StatusClient(socket: path))
-        running.cancel()
-        _ = await running.result
-        #expect(!FileManager.default.fileExists(atPath: path))
+struct StatusServerTests {
+    /// A view's JSON is what scripts depend on: two views are equal if that is.
+    private func text(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    @Test func everyViewTravelsUnchanged() async throws {
-        try await serving { client in
-            let status = try await client.status()
-            #expect(status.pid == 1 && status.adoptedGenerations == [3, 3] && status.problems.first?.remedy == "do this")
-            #expect(try await client.workloads().first?.cgroupInode == 42)
-            #expect(try await client.services().first?.virtualAddresses == ["240.64.0.1"])
-            #expect(try await client.endpoints().isEmpty)
-            #expect(try await client.certificates().first?.serial == "AB")
-            #expect(try await client.policies().first?.mtls == "required")
-            #expect(try await client.connections().isEmpty)
-            #expect(try await client.checks() == [CheckView("clock", .warning, "is off", remedy: "set it")])
-            #expect(try await client.configuration().text == "node: {}\n")
-            #expect(try await client.explain(source: "default/wallet", destination: "usage").source == "default/wallet")
-            #expect(try await client.flows(deniedOnly: false, limit: 2) == [FixedSource.entry, FixedSource.entry])
+    private func expectEqual(_ got: some Encodable, _ sent: some Encodable, _ location: SourceLocation = #_sourceLocation) throws {
+        let (got, sent) = (try text(got), try text(sent))
+        #expect(got == sent, sourceLocation: location)
+    }
+
+    private func ask(_ socket: String, _ path: String) async throws -> (status: UInt, body: Data) {
+        let url = try #require(URL(httpURLWithSocketPath: socket, uri: path))
+        let response = try await HTTPClient.shared.execute(HTTPClientRequest(url: url.absoluteString), timeout: .seconds(10))
+        return (response.status.code, Data(buffer: try await response.body.collect(upTo: 1 << 20)))
+    }
+
+    @Test func everyViewArrivesAsItWasSent() async throws {
+        let fake = FakeAdmin()
+        try await withStatusServer(fake) { socket in
+            let client = StatusClient(socket: socket)
+            try expectEqual(try await client.status(), await fake.status())
+            try expectEqual(try await client.workloads(), await fake.workloads())
+            try expectEqual(try await client.services(), await fake.services())
+            try expectEqual(try await client.endpoints(), await fake.endpoints())
+            try expectEqual(try await client.certificates(), await fake.certificates())
+            try expectEqual(try await client.policies(), await fake.policies())
+            try expectEqual(try await client.connections(), await fake.connections())
+            try expectEqual(try await client.checks(), await fake.checks())
+            try expectEqual(try await client.configuration(), await fake.configuration())
+            let both = [FakeAdmin.flow(denied: false), FakeAdmin.flow(denied: true)]
+            try expectEqual(try await client.flows(deniedOnly: false, limit: 10), both)
+            try expectEqual(try await client.flows(deniedOnly: true, limit: 10), [both[1]])
+            try expectEqual(try await client.flows(deniedOnly: false, limit: 1), [both[1]])
         }
     }
 
-    @Test func aFollowerGetsEveryFlow() async throws {
-        try await serving { client in
-            var count = 0
-            try await client.followFlows(deniedOnly: false) { _ in count += 1 }
-            #expect(count == 5)
+    @Test func statusHasTheKeysThatScriptsRead() async throws {
+        try await withStatusServer { socket in
+            let answer = try await ask(socket, "/v1/status")
+            let keys = try #require(try JSONSerialization.jsonObject(with: answer.body) as? [String: Any]).keys.sorted()
+            #expect(
+                keys == [
+                    "adopted_generations", "flows", "generation", "node", "pid", "problems", "region", "services", "state",
+                    "took_over",
+                    "trust_domain", "tunnel", "tunnels", "uptime_seconds", "version", "workloads", "workloads_waiting", "zone",
+                ])
         }
     }
 
-    @Test func whatIsUnknownIsRefusedWithARemedy() async throws {
-        try await serving { client in
-            let failure = await #expect(throws: StatusClientFailure.self) { try await client.explain(source: "unknown", destination: "x") }
-            #expect(failure?.description.contains("myelinctl services") == true)
+    @Test func namesTravelUnharmedInAQuestion() async throws {
+        try await withStatusServer { socket in
+            let view = try await StatusClient(socket: socket).explain(source: "default/wallet & co?=ä", destination: "usage")
+            #expect(view.source == "default/wallet & co?=ä")
+            #expect(view.permitted)
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("/v1/explain?source=wallet", 400), ("/v1/explain?source=wallet&destination=nobody", 404), ("/v1/flows?limit=-1", 400),
+            ("/v1/flows?limit=4097", 400), ("/v1/flows?limit=many", 400), ("/v1/nothing", 404), ("/", 404),
+        ] as [(String, UInt)])
+    func refusesWithARemedy(path: String, status: UInt) async throws {
+        try await withStatusServer { socket in
+            let answer = try await ask(socket, path)
+            #expect(answer.status == status)
+            let complaint = try JSONDecoder().decode(AdminComplaint.self, from: answer.body)
+            #expect(!complaint.error.isEmpty && !complaint.remedy.isEmpty)
+        }
+    }
+
+    @Test func clientSaysWhatTheDaemonRefuses() async throws {
+        try await withStatusServer { socket in
+            let failure = await #expect(throws: StatusClientFailure.self) {
+                try await StatusClient(socket: socket).explain(source: "wallet", destination: "nobody")
+            }
             #expect(failure?.kind == .refused)
+            #expect(failure?.description.contains("myelinctl services") == true)
         }
     }
 
-    @Test func onlyOwnerAndGroupMayOpenTheSocket() async throws {
-        try await serving { client in
-            _ = try await client.status()
-            let mode = try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
-            #expect(mode == 0o660)
-        }
-    }
-
-    @Test func aSecondServerIsRefusedAndAStaleSocketReplaced() async throws {
-        try await serving { client in
-            let path = path
-            let log = log
-            #expect(throws: AdminFailure.self) { try StatusServer(path: path, source: FixedSource(), log: log) }
-            _ = try await client.status()
-        }
-        #expect(FileManager.default.createFile(atPath: path, contents: nil))
-        _ = try StatusServer(path: path, source: FixedSource(), log: log)
-        #expect(!FileManager.default.fileExists(atPath: path))
-    }
-
-    @Test func aMissingDaemonIsSaid() async {
-        let failure = await #expect(throws: StatusClientFailure.self) { try await StatusClient(socket: "/nowhere.sock").status() }
+    @Test func clientSaysThatNobodyAnswers() async throws {
+        let failure = await #expect(throws: StatusClientFailure.self) { try await StatusClient(socket: "/tmp/myelin-none").status() }
         #expect(failure?.kind == .unreachable)
-        #expect(failure?.description.contains("no daemon answers on /nowhere.sock") == true)
+    }
+
+    @Test func followerSeesFlowsUntilTheDaemonEnds() async throws {
+        let fake = FakeAdmin()
+        let (seen, signal) = AsyncStream.makeStream(of: FlowEntry.self)
+        var follower: Task<Void, Never>?
+        try await withStatusServer(fake) { socket in
+            follower = Task {
+                try? await StatusClient(socket: socket).followFlows(deniedOnly: false) { signal.yield($0) }
+                signal.finish()
+            }
+            #expect(await eventually { fake.followerCount == 1 })
+            fake.send(FakeAdmin.flow(denied: false))
+            fake.send(FakeAdmin.flow(denied: true))
+            var flows = seen.makeAsyncIterator()
+            #expect(await flows.next() == FakeAdmin.flow(denied: false))
+            #expect(await flows.next() == FakeAdmin.flow(denied: true))
+        }
+        await follower?.value
+        #expect(fake.followerCount == 0)
+    }
+
+    @Test func followEndsInOrderWhenItsFlowsDo() async throws {
+        let fake = FakeAdmin()
+        try await withStatusServer(fake) { socket in
+            async let count = {
+                var count = 0
+                try await StatusClient(socket: socket).followFlows(deniedOnly: false) { _ in count += 1 }
+                return count
+            }()
+            #expect(await eventually { fake.followerCount == 1 })
+            for _ in 0..<5 { fake.send(FakeAdmin.flow(denied: false)) }
+            fake.endFollowers()
+            let seen = try await count
+            #expect(seen == 5)
+        }
+    }
+
+    @Test func followIsLetGoOfWhenItsReaderLeavesThoughNoFlowEnds() async throws {
+        let fake = FakeAdmin()
+        try await withStatusServer(fake) { socket in
+            let reader = PlainSocket(connected: socket)
+            let request = "GET /v1/flows?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            #expect(send(reader.descriptor, request, request.utf8.count, 0) == request.utf8.count)
+            #expect(await eventually { fake.followerCount == 1 })
+            _ = consume reader
+            #expect(await eventually { fake.followerCount == 0 })
+        }
+    }
+
+    @Test func endingDoesNotWaitForAFollower() async throws {
+        let fake = FakeAdmin()
+        let clock = ContinuousClock()
+        let began = clock.now
+        try await withStatusServer(fake) { socket in
+            let reader = PlainSocket(connected: socket)
+            let request = "GET /v1/flows?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            #expect(send(reader.descriptor, request, request.utf8.count, 0) == request.utf8.count)
+            #expect(await eventually { fake.followerCount == 1 })
+        }
+        #expect(clock.now - began < .seconds(5))
     }
 }

@@ -15,21 +15,30 @@ package struct MetricsServer: Sendable {
         self.log = log
     }
 
-    /// Until cancelled. - Throws: when the port is taken.
-    package func run() async throws {
+    /// Until cancelled.
+    /// - Parameter listening: called with the port once connections are accepted.
+    /// - Throws: `AdminFailure` when the port is taken.
+    package func run(listening: @escaping @Sendable (UInt16) -> Void = { _ in }) async throws {
         var quiet = log
         quiet.logLevel = .warning
+        let asked = address.port
         let application = Application(
-            router: routes(),
-            configuration: ApplicationConfiguration(
-                address: .hostname(address.ip.description, port: Int(address.port)), serverName: "myelind"),
-            logger: quiet)
-        try await application.run()
+            router: routes(), server: ServerBounds.server(),
+            configuration: ServerBounds.configuration(.hostname(address.ip.description, port: Int(asked)), log: quiet),
+            onServerRunning: { listening($0.localAddress?.port.map { UInt16(truncatingIfNeeded: $0) } ?? asked) }, logger: quiet)
+        do {
+            try await GracefulServing.run(application, log: quiet)
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw AdminFailure("\(address) cannot be listened on for metrics: \(error)")
+        }
     }
 
     private func routes() -> Router<BasicRequestContext> {
         let router = Router()
         let source = source
+        router.add(middleware: ComplaintMiddleware())
         router.get("/metrics") { _, _ in Self.text(await source.metrics(), type: "text/plain; version=0.0.4; charset=utf-8") }
         router.get("/healthz") { _, _ in Self.text("ok\n") }
         router.get("/readyz") { _, _ in

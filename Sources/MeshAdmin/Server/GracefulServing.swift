@@ -1,0 +1,28 @@
+internal import Hummingbird
+internal import HummingbirdCore
+internal import Logging
+internal import ServiceLifecycle
+
+/// Runs an HTTP server until the task is cancelled, and then lets it end in order.
+///
+/// Passing the cancellation on would drop connections that are accepted but not yet handled, and NIO ends the process over those.
+enum GracefulServing {
+    /// What is still being answered is cut off after this.
+    private static let patience = Duration.seconds(2)
+
+    /// - Throws: what keeps the server from serving; `CancellationError` when the task was cancelled.
+    static func run(_ application: some ApplicationProtocol, log: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(services: [application], logger: log)
+        configuration.maximumGracefulShutdownDuration = patience
+        let group = ServiceGroup(configuration: configuration)
+        let running = Task { try await group.run() }
+        do {
+            try await withTaskCancellationHandler {
+                try await running.value
+            } onCancel: {
+                Task { await group.triggerGracefulShutdown() }
+            }
+        } catch  where !Task.isCancelled { throw error }
+        try Task.checkCancellation()
+    }
+}

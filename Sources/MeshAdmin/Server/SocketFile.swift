@@ -1,0 +1,75 @@
+internal import Glibc
+
+/// The file of a listening Unix socket: nobody's is taken away, and only our own is removed.
+///
+/// The HTTP server binds a private name beside `path`, because it removes what stands at the name that it bound, before and
+/// after, whosever it is. The socket gets its public name by link(2), which never replaces anything and finds the mode set.
+struct SocketFile: Sendable {
+    /// `sun_path` without its terminator, unix(7), and without what makes the private name.
+    private static let longestPath = 107 - ".1234567890".utf8.count
+    /// Owner and group may connect.
+    private static let mode: mode_t = 0o660
+
+    let path: String
+    let privatePath: String
+
+    init(path: String) {
+        self.path = path
+        privatePath = "\(path).\(getpid())"
+    }
+
+    /// Which file it is, whatever its path leads to by now.
+    struct Identity: Equatable, Sendable {
+        fileprivate let device: dev_t
+        fileprivate let inode: ino_t
+    }
+
+    /// Removes a socket that nobody listens on.
+    /// - Throws: when somebody listens, when the file is no socket, when the path does not fit.
+    func clear() throws(AdminFailure) {
+        guard path.utf8.count <= Self.longestPath else {
+            throw AdminFailure("the path of the status socket is longer than \(Self.longestPath) bytes: \(path)")
+        }
+        guard let status = Self.status(path) else { return }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw AdminFailure("\(path) exists and is no socket") }
+        if isServed() { throw AdminFailure("another process serves \(path)") }
+        unlink(path)
+    }
+
+    /// Gives the socket that was bound its public name.
+    func publish() throws(AdminFailure) -> Identity {
+        defer { unlink(privatePath) }
+        guard chmod(privatePath, Self.mode) == 0, let status = Self.status(privatePath), link(privatePath, path) == 0 else {
+            let reason = errno == EEXIST ? "another process has just taken it" : String(cString: strerror(errno))
+            throw AdminFailure("\(path) cannot be served: \(reason)")
+        }
+        return Identity(device: status.st_dev, inode: status.st_ino)
+    }
+
+    /// Removes the socket unless another process has put its own in its place.
+    func remove(_ identity: Identity) {
+        guard let status = Self.status(path), Identity(device: status.st_dev, inode: status.st_ino) == identity else { return }
+        unlink(path)
+    }
+
+    private static func status(_ path: String) -> stat? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status : nil
+    }
+
+    /// Only a refused connection proves that nobody listens: a full backlog (`EAGAIN`) has a listener.
+    private func isServed() -> Bool {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { return true }
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let answer = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        return answer == 0 || (errno != ECONNREFUSED && errno != ENOENT)
+    }
+}

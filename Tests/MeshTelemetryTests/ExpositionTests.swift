@@ -12,7 +12,7 @@ import Testing
             text == "# HELP a_total A \\\\ and\\na line.\n# TYPE a_total counter\na_total{x=\"q\\\"b\\\\s\\nn\"} 3\na_total 0.5\n")
     }
 
-    /// Checks every line of a real exposition against the grammar of text format 0.0.4.
+    /// A real exposition, read strictly.
     @Test func whatTheLogExposesIsWellFormedAndConsistent() throws {
         let ring = FlowRing(capacity: 1024)
         for index in 0..<500 {
@@ -31,16 +31,32 @@ import Testing
         log.start()
         log.stop()
         let text = MetricFamily.exposition(log.families())
-        let sample = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-z_]+="([^"\\\n]|\\.)*"(,[a-z_]+="([^"\\\n]|\\.)*")*\})? [0-9.e+-]+$/
-        let comment = /^# (HELP|TYPE) [a-zA-Z_:][a-zA-Z0-9_:]* .+$/
-        for line in text.split(separator: "\n") {
-            #expect(line.wholeMatch(of: sample) != nil || line.wholeMatch(of: comment) != nil, "\(line)")
-        }
+        let read = try ExpositionGrammar(text)
+        #expect(read.types["istio_tcp_sent_bytes_total"] == "counter" && read.types["myelin_flow_duration_seconds"] == "histogram")
         #expect(text.contains("myelin_flow_duration_seconds_count 400\n"))
         #expect(text.contains("myelin_flow_duration_seconds_bucket{le=\"+Inf\"} 400\n"))
-        let denials = text.split(separator: "\n").filter { $0.hasPrefix("myelin_denials_total{") }.compactMap { $0.split(separator: " ").last.flatMap { Int($0) } }
+        let denials = read.samples.filter { $0.key.hasPrefix("myelin_denials_total{") }.map(\.value)
         #expect(denials.reduce(0, +) == 100)
         #expect(text.contains("reason=\"not_allowed\"") && text.contains("connection_security_policy=\"mutual_tls\""))
+    }
+
+    @Test func familiesOfOneNameBecomeOneAndNumbersHaveTheFormatsSpelling() throws {
+        func gauge(_ label: String, _ value: Double) -> MetricFamily {
+            MetricFamily(
+                name: "g", help: "G.", kind: .gauge, samples: [MetricSample(labels: [MetricSample.Label("l", label)], value: value)])
+        }
+        let text = MetricFamily.exposition([gauge("a", .nan), gauge("b", .infinity), gauge("c", -.infinity), gauge("d", 1e300)])
+        #expect(text == "# HELP g G.\n# TYPE g gauge\ng{l=\"a\"} NaN\ng{l=\"b\"} +Inf\ng{l=\"c\"} -Inf\ng{l=\"d\"} 1e+300\n")
+        #expect(try ExpositionGrammar(text).samples.count == 4)
+    }
+
+    @Test(arguments: [
+        "a 1", "# TYPE a counter\na 1", "# TYPE a counter\na -1\n", "# TYPE a counter\nb 1\n", "# TYPE a gauge\na inf\n",
+        "# TYPE a gauge\na{l=\"x\\y\"} 1\n", "# TYPE a gauge\na{l=\"1\",l=\"2\"} 1\n", "# TYPE a gauge\na 1\na 1\n",
+        "# TYPE a gauge\na 1\n# TYPE a gauge\n", "# TYPE a histogram\na_sum 1\na_count 1\n",
+    ])
+    func theStrictReaderRefuses(_ text: String) {
+        #expect(throws: ExpositionGrammar.Violation.self) { try ExpositionGrammar(text) }
     }
 
     @Test func seriesAreBounded() {
@@ -54,7 +70,9 @@ import Testing
             rings: [ring], names: { ServiceIdentity(namespace: "d", name: ServiceName("s\($0.rawValue)")!) }, trustDomain: "t", output: .off)
         log.start()
         log.stop()
-        let lines = MetricFamily.exposition(log.families()).split(separator: "\n").filter { $0.hasPrefix("istio_tcp_connections_closed_total{") }
+        let text = MetricFamily.exposition(log.families())
+        let lines = text.split(separator: "\n").filter { $0.hasPrefix("istio_tcp_connections_closed_total{") }
+        #expect(text.contains("myelin_metric_series_overflow_total 2000\n"))
         #expect(lines.count <= 10_001)
         #expect(lines.contains { $0.contains("source_workload=\"other\"") && $0.hasSuffix(" 2000") })
     }

@@ -91,6 +91,8 @@ import Testing
         log.start()
         log.stop()
         #expect(log.recent(limit: 1, deniedOnly: false).count == 1)
+        let text = MetricFamily.exposition(log.families())
+        #expect(text.contains("myelin_flow_followers_dropped_total \(10_000 - FlowLog.followerBacklog)\n"))
         withExtendedLifetime(idle) {}
     }
 
@@ -126,5 +128,32 @@ import Testing
         for _ in 0..<7 { ring.push(Self.flow()) }
         #expect(ring.dropped == 3)
         #expect(MetricFamily.exposition(log([ring], .off).families()).contains("myelin_access_log_dropped_total 3\n"))
+    }
+
+    @Test func stoppingIsSafeBeforeStartingAndTwice() {
+        let ring = FlowRing(capacity: 16)
+        let log = log([ring], .off)
+        ring.push(Self.flow())
+        log.stop()
+        log.stop()
+        log.start()
+        #expect(log.recent(limit: 10, deniedOnly: false).count == 1)
+    }
+
+    @Test func whoFollowsAfterTheEndOrBeyondTheBoundGetsAnEndedStream() async {
+        let log = log([FlowRing(capacity: 16)], .off)
+        let within = (0..<FlowLog.maximumFollowers).map { _ in log.follow(deniedOnly: false) }
+        for await _ in log.follow(deniedOnly: false) { Issue.record("beyond the bound") }
+        log.stop()
+        for stream in within { for await _ in stream { Issue.record("nothing flowed") } }
+        for await _ in log.follow(deniedOnly: false) { Issue.record("after the end") }
+    }
+
+    @Test func everyReasonExplainsItself() {
+        for reason in DenialReason.allCases {
+            #expect(reason.explanation.isEmpty == (reason == .none))
+            let entry = FlowEntry(Self.flow(reason), trustDomain: "t", names: Self.names)
+            #expect(entry.explanation == (reason == .none ? nil : reason.explanation))
+        }
     }
 }

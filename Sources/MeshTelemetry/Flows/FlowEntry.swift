@@ -15,6 +15,8 @@ package struct FlowEntry: Codable, Sendable, Equatable {
     package let verdict: String
     /// A code of `DenialReason`; `none` for a flow that ended well.
     package let reason: String
+    /// What the reason means and what to do about it; absent when there is none.
+    package let explanation: String?
     /// The peer's identity was proved: by its certificate, or by this node's kernel.
     package let identityVerified: Bool
     /// From caller to callee.
@@ -48,6 +50,7 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         path = "\(record.path)"
         verdict = record.ending == .refused ? "denied" : "allowed"
         reason = record.reason.code
+        explanation = record.reason == .none ? nil : record.reason.explanation
         identityVerified = record.identityVerified
         bytesSent = record.sent
         bytesReceived = record.received

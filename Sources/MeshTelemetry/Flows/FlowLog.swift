@@ -11,6 +11,9 @@ package final class FlowLog: Sendable {
     package static let tailLength = 4096
     /// Entries that a follower may be behind; beyond, the oldest of them are dropped.
     package static let followerBacklog = 4096
+    /// Followers at a time; one more gets a stream that has ended.
+    package static let maximumFollowers = 64
+    /// Between two looks at the rings, in microseconds.
     private static let interval: UInt32 = 100_000
 
     private let rings: [FlowRing]
@@ -20,9 +23,13 @@ package final class FlowLog: Sendable {
     private let metrics = FlowMetrics()
     private let state = Mutex(State())
     private let stopping = Atomic<Bool>(false)
+    private let followerDrops = Atomic<UInt64>(0)
     private let stopped = DispatchSemaphore(value: 0)
 
+    private enum Life { case idle, running, stopped }
+
     private struct State {
+        var life = Life.idle
         var tail: [FlowEntry] = []
         var next = 0
         var followers: [Int: Follower] = [:]
@@ -43,16 +50,31 @@ package final class FlowLog: Sendable {
         self.output = LineFile(output)
     }
 
+    /// Once; a log that was stopped stays so.
     package func start() {
+        let isFirst = state.withLock { state in
+            defer { if state.life == .idle { state.life = .running } }
+            return state.life == .idle
+        }
+        guard isFirst else { return }
         let thread = Thread { [self] in run() }
         thread.name = "myelin-flows"
         thread.start()
     }
 
-    /// Returns when what the rings held is written. Only after `start`.
+    /// Returns when what the rings held is written and every follower's stream has ended.
     package func stop() {
-        stopping.store(true, ordering: .relaxed)
-        stopped.wait()
+        let life = state.withLock { state in
+            defer { state.life = .stopped }
+            return state.life
+        }
+        switch life {
+        case .idle: finish()
+        case .running:
+            stopping.store(true, ordering: .relaxed)
+            stopped.wait()
+        case .stopped: return
+        }
     }
 
     /// Opens the file again, after it was rotated.
@@ -66,14 +88,19 @@ package final class FlowLog: Sendable {
         }
     }
 
-    /// Entries from now on, until the caller stops reading.
+    /// Entries from now on, until the caller stops reading or the log stops.
     package func follow(deniedOnly: Bool) -> AsyncStream<FlowEntry> {
         let (stream, continuation) = AsyncStream.makeStream(
             of: FlowEntry.self, bufferingPolicy: .bufferingNewest(Self.followerBacklog))
-        let id = state.withLock { state in
+        let id: Int? = state.withLock { state in
+            guard state.life != .stopped, state.followers.count < Self.maximumFollowers else { return nil }
             state.nextFollower += 1
             state.followers[state.nextFollower] = Follower(deniedOnly: deniedOnly, continuation: continuation)
             return state.nextFollower
+        }
+        guard let id else {
+            continuation.finish()
+            return stream
         }
         continuation.onTermination = { [weak self] _ in _ = self?.state.withLock { $0.followers.removeValue(forKey: id) } }
         return stream
@@ -88,6 +115,9 @@ package final class FlowLog: Sendable {
             MetricFamily(
                 name: "myelin_access_log_write_errors_total", help: "Batches of access lines that could not be written.", kind: .counter,
                 samples: [MetricSample(value: Double(output.failures))]),
+            MetricFamily(
+                name: "myelin_flow_followers_dropped_total", help: "Entries that followers were too slow to take.", kind: .counter,
+                samples: [MetricSample(value: Double(followerDrops.load(ordering: .relaxed)))]),
         ]
     }
 
@@ -99,16 +129,20 @@ package final class FlowLog: Sendable {
             drain()
             usleep(Self.interval)
         }
+        finish()
+        stopped.signal()
+    }
+
+    private func finish() {
         drain()
         for follower in state.withLock({ $0.followers.values.map(\.continuation) }) { follower.finish() }
-        stopped.signal()
     }
 
     private func drain() {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        var lines = Data()
+        var lines: [UInt8] = []
         for ring in rings {
             ring.drain { record in
                 metrics.count(record, names: names)
@@ -116,7 +150,7 @@ package final class FlowLog: Sendable {
                 keep(entry)
                 // Strings and finite numbers always encode.
                 guard output.isOn, let line = try? encoder.encode(entry) else { return }
-                lines.append(line)
+                lines.append(contentsOf: line)
                 lines.append(UInt8(ascii: "\n"))
             }
         }
@@ -133,6 +167,8 @@ package final class FlowLog: Sendable {
             }
             return state.followers.values.filter { !$0.deniedOnly || entry.isDenied }
         }
-        for follower in followers { follower.continuation.yield(entry) }
+        for follower in followers {
+            if case .dropped = follower.continuation.yield(entry) { followerDrops.add(1, ordering: .relaxed) }
+        }
     }
 }

@@ -44,6 +44,7 @@ final class FlowMetrics: Sendable {
         var series: [Pair: Series] = [:]
         var buckets = [UInt64](repeating: 0, count: FlowMetrics.bounds.count + 1)
         var durationSum = 0.0
+        var overflow: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -55,6 +56,7 @@ final class FlowMetrics: Sendable {
         state.withLock { state in
             if state.series[pair] == nil, state.series.count >= Self.maximumSeries {
                 pair = Pair(reporter: pair.reporter, source: nil, destination: nil, isMutualTLS: pair.isMutualTLS, isOther: true)
+                state.overflow += 1
             }
             state.add(record, to: pair)
         }
@@ -82,6 +84,9 @@ final class FlowMetrics: Sendable {
                 counter("myelin_flow_resets_total", "Flows that ended by a reset.") { $0.resets },
                 MetricFamily(name: "myelin_denials_total", help: "Flows that were refused, by reason.", kind: .counter, samples: denials),
                 state.histogram(),
+                MetricFamily(
+                    name: "myelin_metric_series_overflow_total", help: "Flows counted under \"other\" because the series were full.",
+                    kind: .counter, samples: [MetricSample(value: Double(state.overflow))]),
             ]
         }
     }

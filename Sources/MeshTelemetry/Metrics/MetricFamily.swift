@@ -14,20 +14,41 @@ package struct MetricFamily: Sendable {
         self.samples = samples
     }
 
-    /// The text of several families, each ending in a newline.
+    /// The text of several families, each ending in a newline. Families of one name become one: the format allows a name's
+    /// HELP and TYPE once, and wants its samples together.
     package static func exposition(_ families: [MetricFamily]) -> String {
         var text = ""
-        for family in families where !family.samples.isEmpty {
+        for family in merged(families) where !family.samples.isEmpty {
             text += "# HELP \(family.name) \(escape(family.help, quotes: false))\n# TYPE \(family.name) \(family.kind.rawValue)\n"
             for sample in family.samples { text += line(family.name, sample) }
         }
         return text
     }
 
+    private static func merged(_ families: [MetricFamily]) -> [MetricFamily] {
+        var result: [MetricFamily] = []
+        var places: [String: Int] = [:]
+        for family in families {
+            guard let place = places[family.name] else {
+                places[family.name] = result.count
+                result.append(family)
+                continue
+            }
+            let first = result[place]
+            result[place] = MetricFamily(name: first.name, help: first.help, kind: first.kind, samples: first.samples + family.samples)
+        }
+        return result
+    }
+
     private static func line(_ name: String, _ sample: MetricSample) -> String {
         let labels = sample.labels.map { "\($0.name)=\"\(escape($0.value, quotes: true))\"" }.joined(separator: ",")
-        let value = sample.value == sample.value.rounded() && abs(sample.value) < 1e15 ? "\(Int64(sample.value))" : "\(sample.value)"
-        return "\(name)\(sample.suffix)\(labels.isEmpty ? "" : "{\(labels)}") \(value)\n"
+        return "\(name)\(sample.suffix)\(labels.isEmpty ? "" : "{\(labels)}") \(number(sample.value))\n"
+    }
+
+    private static func number(_ value: Double) -> String {
+        if value.isNaN { return "NaN" }
+        if value.isInfinite { return value < 0 ? "-Inf" : "+Inf" }
+        return value == value.rounded() && abs(value) < 1e15 ? "\(Int64(value))" : "\(value)"
     }
 
     private static func escape(_ text: String, quotes: Bool) -> String {

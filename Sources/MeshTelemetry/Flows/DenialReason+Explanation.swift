@@ -1,0 +1,38 @@
+package import MeshTypes
+
+/// What docs/denials.md says at length, in one sentence each: the access line carries it to whoever reads only the line.
+extension DenialReason {
+    /// What happened, and after the semicolon what to do; empty for `none`.
+    package var explanation: String {
+        switch self {
+        case .none: ""
+        case .notAllowed: "the caller's policy does not list the callee; add it to allow: if it may call it"
+        case .denied: "a deny: rule of one of the two forbids it; myelinctl explain CALLER CALLEE names the rule"
+        case .egress: "the destination is no service of the mesh; register it as one"
+        case .unknownWorkload: "the registry does not name this workload's cgroup; add it, or set capture.unknown: pass"
+        case .udp: "UDP other than DNS is not carried; use TCP between meshed services"
+        case .rawSocket: "a raw or packet socket is refused; meshed workloads have no need of one"
+        case .mptcp: "multipath TCP is refused; use plain TCP"
+        case .socketKind: "this kind of socket is not captured; use TCP"
+        case .plaintext: "the call came from outside the mesh; call through it, or set mTLS: permissive while migrating"
+        case .ownPort: "the port is the daemon's own; call services by their names"
+        case .noEndpoint: "the service has no endpoint left; see myelinctl endpoints"
+        case .tableFull: "a table of the kernel is full; see myelinctl status"
+        case .notRunning: "the daemon of this node was not ready; traffic flows again once it runs"
+        case .leak: "the packet belongs to no captured flow; restart the program if its connection is older than the enrolment"
+        case .noCertificate: "a service has no valid certificate on its node yet; see myelinctl certificates"
+        case .peerUnverified: "the other end's certificate is expired, foreign or absent; myelinctl check compares clocks and trust"
+        case .peerIdentity: "the certificate belongs to another service; correct the node of the endpoint in the registry"
+        case .malformedRequest: "the peer asked in a form that is no CONNECT with an address; it is no HBONE client"
+        case .notAnEndpoint: "that address is no endpoint of the service on this node; compare the registries of the two nodes"
+        case .endpointRefused: "the workload refused the connection; does it listen on its port"
+        case .endpointTimeout: "the workload did not accept in time; it hangs or its backlog is full"
+        case .tunnelFailed: "no tunnel to the other node could be opened; is its daemon alive and its tunnel port reachable"
+        case .overloaded: "a bound on connections, streams or buffers was reached; see myelinctl status"
+        case .noRecord: "the kernel programs did not send this connection; somebody dials the capture port directly"
+        case .protocolViolation: "the peer broke HTTP/2's rules or flooded it; it is broken or hostile"
+        case .draining: "the daemon is stopping; try again"
+        case .reset: "one side aborted the flow; look at the program that did"
+        }
+    }
+}

@@ -30,7 +30,8 @@ package enum DocumentDirectory {
 
     private static func unreadable(_ path: String, _ reason: String) -> DocumentErrors {
         DocumentErrors([
-            DocumentError(file: path, message: "cannot be read: \(reason)", suggestion: "create it, or correct the path in the node's configuration")
+            DocumentError(
+                file: path, message: "cannot be read: \(reason)", suggestion: "create it, or correct the path in the node's configuration")
         ])
     }
 }

@@ -45,6 +45,13 @@ import Testing
         #expect(second.capture.unknown == .pass && second.log.access == "" && second.tunnel.connectTimeout == .milliseconds(500))
     }
 
+    @Test func theDefaultsAreRenderedSoThatTheyReadBack() throws {
+        let scratch = try Scratch()
+        let first = try NodeConfiguration.load(file: try scratch.write("node: {name: n, address: 10.0.0.1}\n", to: "node.yaml"))
+        let second = try NodeConfiguration.load(file: try scratch.write(first.rendered, to: "again.yaml"))
+        #expect(first.rendered == second.rendered)
+    }
+
     @Test(arguments: [
         ("node: {name: n, address: 10.0.0.1}\nworkerz: 2\n", "did you mean \"workers\"?"),
         ("node: {name: n}\n", "add it"),
@@ -58,6 +65,19 @@ import Testing
         ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.1/16}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.0/31}\n", "/8 to /28"),
         ("node: {name: n, address: 10.0.0.1}\naliases: {agent: agent}\n", "remove it"),
+        ("node: {name: n, address: 10.0.0.1}\naliases: {a: b, b: c}\n", "service itself"),
+        ("node: {name: n, address: 10.0.0.1}\naliases: {a_b: c, a-b: d}\n", "keep one"),
+        ("node: {name: n, address: 10.0.0.1}\ntunnel: {port: 15020}\n", "15008"),
+        ("node: {name: n, address: 10.0.0.1}\ntunnel: {port: 15053}\n", "15008"),
+        ("node: {name: n, address: 0.0.0.0}\n", "other nodes"),
+        ("node: {name: n, address: 224.0.0.1}\n", "other nodes"),
+        ("node: {name: n, address: \"ff02::1\"}\n", "other nodes"),
+        ("node: {name: n, address: 240.64.1.1}\n", "virtual"),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {upstream: [240.64.0.9]}\n", "virtual"),
+        ("node: {name: \"a\\nb\", address: 10.0.0.1}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\nrun: /\(String(repeating: "r", count: 100))\n", "shorter"),
+        ("node: {name: n, address: 10.0.0.1}\ncapture: {cgroup: /a/b, daemon_cgroup: /a}\n", "of its own"),
+        ("node: {name: n, address: 10.0.0.1}\ncapture: {daemon_cgroup: /}\n", "of its own"),
         ("", "it needs at least"),
         ("- node\n", "key: value"),
     ])

@@ -63,6 +63,9 @@ import Testing
         ("allow: [Usage!]\n", 1, 9, ""),
         ("a: &x [1]\nb: *x\n", 1, 4, "write the value out"),
         ("", 1, 1, "allow: []"),
+        ("allow: [usage]\ndeny:\n", 2, 1, "leave the key out"),
+        ("allow: [{service: wallet, operation: }]\n", 1, 27, "leave the key out"),
+        ("timeouts: {request: ~}\n", 1, 12, "leave the key out"),
     ])
     func errorsSayWhereAndWhatToDo(text: String, line: Int, column: Int, advice: String) throws {
         let scratch = try Scratch()

@@ -10,8 +10,7 @@ internal import Yams
 ///     try document.finish()
 package final class Document {
     package let file: String
-    /// nil for a document without a value (only comments, or nothing).
-    package private(set) var root: DocumentValue?
+    private let node: Node?
     private var errors: [DocumentError] = []
 
     /// - Parameter limit: bytes; a larger file is refused.
@@ -31,10 +30,13 @@ package final class Document {
     private init(text: String, file: String) throws(DocumentError) {
         self.file = file
         try DocumentShape.check(text, file: file)
-        let node = try Self.compose(text, file: file)
-        root = nil
-        guard let node, node.tag.rawValue != Tag.Name.null.rawValue else { return }
-        root = DocumentValue(node, of: self)
+        node = try Self.compose(text, file: file)
+    }
+
+    /// nil for a document without a value (only comments, or nothing). Made anew each time: a value owns its document.
+    package var root: DocumentValue? {
+        guard let node, node.tag.rawValue != Tag.Name.null.rawValue else { return nil }
+        return DocumentValue(node, of: self)
     }
 
     private static func compose(_ text: String, file: String) throws(DocumentError) -> Node? {
@@ -68,13 +70,15 @@ extension DocumentError {
         case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
             self.init(
                 file: file, line: mark.line, column: mark.column, message: "is not YAML: \(problem)",
-                suggestion: "check indentation, brackets and quotes at this place and the line before")
+                suggestion: problem.contains("alphabetic or numeric")
+                    ? "write \"*\" and \"&\" in quotes" : "check indentation, brackets and quotes at this place and the line before")
         case .duplicatedKeysInMapping(let keys, let context):
             self.init(
                 file: file, line: context.mark.line, column: context.mark.column,
-                message: "has a key twice: \(keys.joined(separator: ", "))", suggestion: "keep one of them")
+                message: "has a key twice: \(keys.prefix(4).map(Excerpt.of).joined(separator: ", "))", suggestion: "keep one of them")
         case .reader(let problem, let offset, _, _):
-            self.init(file: file, message: "cannot be read: \(problem) at byte \(offset ?? 0)", suggestion: "save the file as plain UTF-8 text")
+            self.init(
+                file: file, message: "cannot be read: \(problem) at byte \(offset ?? 0)", suggestion: "save the file as plain UTF-8 text")
         case .no, .memory, .writer, .emitter, .representer, .dataCouldNotBeDecoded:
             self.init(file: file, message: "cannot be read: \(error)")
         }

@@ -23,6 +23,22 @@ package struct DocumentError: Error, Hashable, Sendable, CustomStringConvertible
     }
 }
 
+/// What messages quote of a file: short, and without what would steer a terminal.
+enum Excerpt {
+    private static let longest = 40
+
+    static func of(_ text: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.prefix(longest).map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .lineSeparator, .paragraphSeparator: "?"
+                    default: scalar
+                    }
+                }))
+    }
+}
+
 /// Everything that is wrong with a file or a directory of them, in the order of the text.
 package struct DocumentErrors: Error, Hashable, Sendable, CustomStringConvertible {
     /// Further errors of one file are not listed.

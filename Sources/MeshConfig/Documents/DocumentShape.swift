@@ -1,7 +1,8 @@
 /// What is looked for in the text before a parser sees it, so that no document can make the parser recurse deeply or expand.
 ///
 /// Anchors are refused altogether: without them there are no aliases, hence neither cycles nor expansion. The look is on lines and
-/// ignores quotes, so it can only be too strict: a quoted word that begins with `&` counts as an anchor too.
+/// ignores quotes, so it can only be too strict: a quoted word that begins with `&` counts as an anchor too. Lines end with LF or CRLF;
+/// YAML's other line breaks are refused, since a comment that ends at one would hide what follows it from this look.
 enum DocumentShape {
     static let maximumDepth = 64
     static let maximumIndentation = 512
@@ -10,10 +11,28 @@ enum DocumentShape {
         var line = 1
         var depth = 0
         for bytes in text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+            try checkLineBreaks(Array(bytes), line: line, file: file)
             let content = Array(withoutComment(bytes))
             try checkIndentation(content, line: line, file: file)
             try checkCharacters(content, line: line, file: file, depth: &depth)
             line += 1
+        }
+    }
+
+    /// YAML 1.1 §4.2: CR, NEL, LS and PS end a line as well.
+    private static func checkLineBreaks(_ bytes: [UInt8], line: Int, file: String) throws(DocumentError) {
+        for (column, byte) in bytes.enumerated() {
+            let breaks =
+                switch byte {
+                case 0x0d: column + 1 < bytes.count
+                case 0xc2: bytes[(column + 1)...].starts(with: [0x85])
+                case 0xe2: bytes[(column + 1)...].starts(with: [0x80, 0xa8]) || bytes[(column + 1)...].starts(with: [0x80, 0xa9])
+                default: false
+                }
+            guard breaks else { continue }
+            throw DocumentError(
+                file: file, line: line, column: column + 1, message: "holds a line break other than LF or CRLF",
+                suggestion: "save the file with Unix line ends")
         }
     }
 

@@ -12,7 +12,9 @@ extension DocumentValue {
     /// - Parameter longest: bytes.
     package func text(longest: Int = 255) -> String? {
         guard let text = string() else { return nil }
-        guard !text.isEmpty, text.utf8.count <= longest else { return wrong("text of 1 to \(longest) bytes") }
+        guard !text.isEmpty, text.utf8.count <= longest, !text.utf8.contains(where: { $0 < 32 || $0 == 127 }) else {
+            return wrong("text of 1 to \(longest) bytes without control characters")
+        }
         return text
     }
 
@@ -78,6 +80,9 @@ extension DocumentValue {
         return ServiceName(text) ?? wrong("a name of lower-case letters, digits and `-`, at most \(DNSLabel.maximumLength) characters")
     }
 
+    /// Looks without reporting.
+    var plainServiceName: ServiceName? { node.scalar.flatMap { ServiceName($0.string) } }
+
     package func label() -> String? {
         guard let text = string() else { return nil }
         return DNSLabel.isValid(text.utf8) ? text : wrong("a name of lower-case letters, digits and `-`")
@@ -94,7 +99,9 @@ extension DocumentValue {
         guard let text = string() else { return nil }
         if let choice = Choice(rawValue: text) { return choice }
         let known = Choice.allCases.map(\.rawValue)
-        report("is \"\(text.prefix(40))\", where one of \(known.joined(separator: ", ")) is expected", Suggestion.text(for: text, among: known))
+        report(
+            "is \"\(Excerpt.of(text))\", where one of \(known.joined(separator: ", ")) is expected",
+            Suggestion.text(for: text, among: known))
         return nil
     }
 
@@ -122,6 +129,11 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
 
     /// The highest `bits` of a word, 0 and 64 being the bounds.
     private static func mask(_ bits: Int) -> UInt64 { bits <= 0 ? 0 : bits >= 64 ? .max : ~(.max >> UInt64(bits)) }
+
+    package func contains(_ other: IPAddress) -> Bool {
+        let bits = address.isV4 ? prefix + 96 : prefix
+        return (other.high ^ address.high) & Self.mask(bits) == 0 && (other.low ^ address.low) & Self.mask(bits - 64) == 0
+    }
 
     package var description: String { "\(address)/\(prefix)" }
 }

@@ -28,7 +28,7 @@ package struct DocumentValue {
         switch node {
         case .mapping: "a mapping"
         case .sequence: "a list"
-        case .scalar(let scalar): "\"\(scalar.string.prefix(40))\""
+        case .scalar(let scalar): "\"\(Excerpt.of(scalar.string))\""
         case .alias: "an alias"
         }
     }
@@ -40,19 +40,26 @@ package struct DocumentValue {
             return nil
         }
         var entries: [String: DocumentValue] = [:]
+        var empty: [DocumentValue] = []
+        var seen: Set<String> = []
         for (key, value) in mapping {
             let name = DocumentValue(key, of: document)
             guard let text = key.scalar?.string else {
                 name.report("is \(name.kind), where a key is expected")
                 continue
             }
-            if keys.contains(text) {
-                if !value.isNull { entries[text] = DocumentValue(value, of: document) }
-            } else {
-                name.report("unknown key \"\(text)\"", Suggestion.text(for: text, among: keys))
+            guard keys.contains(text) else {
+                name.report("unknown key \"\(Excerpt.of(text))\"", Suggestion.text(for: text, among: keys))
+                continue
             }
+            // The parser compares keys together with their tags: `!x deny` is no second `deny` to it.
+            guard seen.insert(text).inserted else {
+                name.report("has the key \(text) twice", "keep one of them")
+                continue
+            }
+            if value.isNull { empty.append(name) } else { entries[text] = DocumentValue(value, of: document) }
         }
-        return DocumentMapping(value: self, entries: entries)
+        return DocumentMapping(value: self, entries: entries, empty: empty)
     }
 
     /// Keys and values of a mapping whose keys are names, in the order of the text.
@@ -78,9 +85,16 @@ package struct DocumentValue {
 package struct DocumentMapping {
     package let value: DocumentValue
     fileprivate let entries: [String: DocumentValue]
+    /// Keys whose value is null.
+    fileprivate let empty: [DocumentValue]
 
     /// nil when the key is absent or null.
     package subscript(key: String) -> DocumentValue? { entries[key] }
+
+    /// Reports keys without a value. For documents in which "nothing" could be taken for less than was meant.
+    package func requireValues() {
+        for key in empty { key.report("\(key.kind) has no value", "give it one (an empty list is []), or leave the key out") }
+    }
 
     /// Reports an absent key.
     package func required(_ key: String) -> DocumentValue? {

@@ -2,7 +2,7 @@ extension NodeConfiguration {
     /// The configuration in force as YAML that `load` reads: defaults included.
     package var rendered: String {
         var lines = [
-            "node: {name: \(quoted(node.name)), address: \(quoted("\(node.address)")), zone: \(quoted(node.zone)), region: \(quoted(node.region))}",
+            "node: {\(place.map { "\($0.key): \(quoted($0.value))" }.joined(separator: ", "))}",
             "trust_domain: \(quoted(trustDomain))",
             "namespace: \(quoted(namespace))",
             "state: \(quoted(stateDirectory))",
@@ -31,6 +31,11 @@ extension NodeConfiguration {
             "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
         ]
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// An empty zone or region is one that is not known; `load` takes none that is empty.
+    private var place: [(key: String, value: String)] {
+        [("name", node.name), ("address", "\(node.address)"), ("zone", node.zone), ("region", node.region)].filter { !$0.1.isEmpty }
     }
 
     private func quoted(_ text: String) -> String {

@@ -47,7 +47,7 @@ enum NodeDocument {
         root["ca"].map { read(&result.authority, $0) }
         set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
         root["log"].map { read(&result.log, $0) }
-        checkPorts(result, root)
+        NodeConsistency(configuration: result, root: root).check()
         return result
     }
 
@@ -69,7 +69,12 @@ enum NodeDocument {
         for (key, value) in value.pairs() {
             guard let alias = key.serviceName(), let name = value.serviceName() else { continue }
             if alias == name { key.report("is an alias of itself", "remove it") }
+            if result[alias] != nil { key.report("the alias \(alias) is declared twice", "keep one of them") }
             result[alias] = name
+        }
+        for (key, value) in value.pairs() {
+            guard let alias = key.plainServiceName, let name = value.plainServiceName, alias != name, result[name] != nil else { continue }
+            value.report("\(name) is an alias itself", "name the service itself")
         }
         return result
     }
@@ -139,16 +144,6 @@ enum NodeDocument {
         case "stdout", nil: log.access = nil
         case "off": log.access = ""
         default: log.access = access.absolutePath()
-        }
-    }
-
-    /// Ports that the daemon has in the node's namespace.
-    private static func checkPorts(_ result: NodeConfiguration, _ root: DocumentMapping) {
-        let fixed: [UInt16: String] = [15001: "the capture listener", 15053: "the resolver"]
-        if let use = fixed[result.tunnel.port] { root["tunnel"]?.report("port \(result.tunnel.port) is \(use)'s", "use 15008") }
-        if let use = fixed[result.metrics.port] { root["metrics"]?.report("port \(result.metrics.port) is \(use)'s", "use 15020") }
-        if result.tunnel.port == result.metrics.port {
-            root["metrics"]?.report("port \(result.metrics.port) is the tunnel's too", "use 15020 here and 15008 there")
         }
     }
 }

@@ -7,6 +7,8 @@ struct PolicyDocument {
         "service", "allow", "deny", "mTLS", "timeouts", "retries", "rate_limit", "circuit_breaker", "concurrency", "queue",
     ]
 
+    private static let timeouts: ClosedRange<Duration> = .milliseconds(1) ... .seconds(3600)
+
     private let aliases: [ServiceName: ServiceName]
 
     static func read(_ file: String, aliases: [ServiceName: ServiceName]) throws(DocumentErrors) -> ServicePolicy {
@@ -23,18 +25,25 @@ struct PolicyDocument {
             document.report(start, "is empty", "a service that may call nobody says so with `allow: []`")
             return nil
         }
-        guard let mapping = root.mapping(keys: Self.keys), let service = service(of: mapping, document, start) else { return nil }
+        guard let mapping = keys(of: root, Self.keys), let service = service(of: mapping, document, start) else { return nil }
         var policy = ServicePolicy(service: service, location: start)
         policy.allow = mapping["allow"].map { rules($0) } ?? []
         policy.deny = mapping["deny"].map { rules($0) } ?? []
         policy.mutualTLS = mapping["mTLS"]?.choice(ServicePolicy.MutualTLS.self) ?? .required
-        policy.timeouts.request = mapping["timeouts"]?.mapping(keys: ["request"])?["request"]?.duration(in: .milliseconds(1) ... .seconds(3600))
+        policy.timeouts.request = mapping["timeouts"].flatMap { keys(of: $0, ["request"]) }?["request"]?.duration(in: Self.timeouts)
         policy.retries = mapping["retries"].flatMap(retries)
         policy.rateLimit = mapping["rate_limit"].flatMap(rateLimit)
         policy.circuitBreaker = mapping["circuit_breaker"].flatMap(sensitivity)
         policy.concurrency = mapping["concurrency"]?.integer(in: 1...1_000_000)
-        policy.queueLimit = mapping["queue"]?.mapping(keys: ["limit"])?["limit"]?.integer(in: 0...1_000_000)
+        policy.queueLimit = mapping["queue"].flatMap { keys(of: $0, ["limit"]) }?["limit"]?.integer(in: 0...1_000_000)
         return policy
+    }
+
+    /// A key without a value is refused: an empty `deny:` or `operation:` would let through more than its author meant.
+    private func keys(of value: DocumentValue, _ known: [String]) -> DocumentMapping? {
+        let mapping = value.mapping(keys: known)
+        mapping?.requireValues()
+        return mapping
     }
 
     /// The `service:` key, or the file's name without its extension.
@@ -59,7 +68,9 @@ struct PolicyDocument {
         guard value.isMapping else {
             return peer(value).map { PolicyRule(peer: $0, location: value.location) }
         }
-        guard let mapping = value.mapping(keys: ["service", "operation"]), let named = mapping.required("service").flatMap(peer) else { return nil }
+        guard let mapping = keys(of: value, ["service", "operation"]), let named = mapping.required("service").flatMap(peer) else {
+            return nil
+        }
         guard let operation = mapping["operation"] else { return PolicyRule(peer: named, location: value.location) }
         return operation.text().map { PolicyRule(peer: named, operation: $0, location: value.location) }
     }
@@ -71,7 +82,7 @@ struct PolicyDocument {
 
     private func retries(_ value: DocumentValue) -> ServicePolicy.Retries? {
         let bound = ServicePolicy.Retries.maximumAttempts
-        guard let mapping = value.mapping(keys: ["enabled", "attempts"]) else { return nil }
+        guard let mapping = keys(of: value, ["enabled", "attempts"]) else { return nil }
         let attempts = mapping["attempts"].map { $0.integer(in: 0...bound) ?? 0 }
         switch mapping["enabled"]?.bool() {
         case false?:
@@ -98,7 +109,7 @@ struct PolicyDocument {
     }
 
     private func sensitivity(_ value: DocumentValue) -> ServicePolicy.Sensitivity? {
-        let chosen = value.isMapping ? value.mapping(keys: ["sensitivity"])?.required("sensitivity") : value
+        let chosen = value.isMapping ? keys(of: value, ["sensitivity"])?.required("sensitivity") : value
         return chosen?.choice(ServicePolicy.Sensitivity.self)
     }
 }

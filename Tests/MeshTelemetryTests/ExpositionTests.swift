@@ -67,7 +67,8 @@ import Testing
             ring.push(record)
         }
         let log = FlowLog(
-            rings: [ring], names: { ServiceIdentity(namespace: "d", name: ServiceName("s\($0.rawValue)")!) }, trustDomain: "t", output: .off)
+            rings: [ring], names: { ServiceIdentity(namespace: "d", name: ServiceName("s\($0.rawValue)")!) }, trustDomain: "t", output: .off
+        )
         log.start()
         log.stop()
         let text = MetricFamily.exposition(log.families())

@@ -49,7 +49,8 @@ import Testing
         #expect(fields["bytes_sent"] as? Int == 10 && fields["bytes_received"] as? Int == 20 && fields["duration_ms"] as? Double == 1.5)
         #expect(fields["identity_verified"] as? Bool == true && fields["verdict"] as? String == "allowed")
         let source = try #require(fields["source"] as? [String: Any])
-        #expect(source["spiffe"] as? String == "spiffe://daarion.city/ns/default/sa/wallet" && source["address"] as? String == "10.0.0.1:4000")
+        #expect(
+            source["spiffe"] as? String == "spiffe://daarion.city/ns/default/sa/wallet" && source["address"] as? String == "10.0.0.1:4000")
         let destination = try #require(fields["destination"] as? [String: Any])
         #expect(destination["endpoint"] as? String == "[fd00::2]:8080")
     }

@@ -96,6 +96,50 @@ import Testing
         #expect(found.first?.message.contains("No such file") == true)
     }
 
+    @Test func aFileThatCannotBeReadRefusesTheSet() throws {
+        let scratch = try Scratch()
+        try scratch.write("allow: [usage]\n", to: "good.yaml")
+        try FileManager.default.createSymbolicLink(atPath: scratch.path + "/gone.yaml", withDestinationPath: "absent")
+        try FileManager.default.createDirectory(atPath: scratch.path + "/wallet.yaml", withIntermediateDirectories: false)
+        try scratch.write(Data(repeating: UInt8(ascii: "#"), count: PolicyDocuments.maximumSize + 1), to: "zlarge.yaml")
+        let found = errors { () throws(DocumentErrors) in try load(scratch) }
+        #expect(found.map { $0.file.split(separator: "/").last } == ["gone.yaml", "wallet.yaml", "zlarge.yaml"], "\(found)")
+        #expect(found.last?.message.contains("larger than") == true)
+    }
+
+    /// Whatever becomes of a file: it is refused with a place, or it says something; the reader survives. Bounded in time, seeded.
+    @Test func damagedFilesAreRefusedOrRead() throws {
+        let scratch = try Scratch()
+        let seed = Array(
+            "service: wallet\nallow: [usage, {service: rwa, operation: a/b}]\nretries: {enabled: false}\nrate_limit: 5/s\n".utf8)
+        let signs = Array("[]{}:,&*!|>'\"#-\n\r\t %@~?".utf8)
+        var state: UInt64 = 7
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let deadline = ContinuousClock.now.advanced(by: .seconds(2))
+        var refused = 0
+        for round in 0..<2000 where ContinuousClock.now < deadline {
+            var bytes = seed
+            for _ in 0...random(3) {
+                switch random(3) {
+                case 0: bytes[random(bytes.count)] = UInt8(random(256))
+                case 1: bytes.remove(at: random(bytes.count))
+                default: bytes.insert(signs[random(signs.count)], at: random(bytes.count))
+                }
+            }
+            try scratch.write(Data(bytes), to: "wallet.yaml")
+            do throws(DocumentErrors) {
+                #expect(try load(scratch).policies.count == 1, "seed 7, round \(round)")
+            } catch {
+                refused += 1
+                #expect(!error.errors.isEmpty && error.errors.allSatisfy { $0.file.hasSuffix("wallet.yaml") }, "seed 7, round \(round)")
+            }
+        }
+        #expect(refused > 0)
+    }
+
     @Test func filesBehindTheLinksOfAConfigMapAreRead() throws {
         let scratch = try Scratch()
         try FileManager.default.createDirectory(atPath: scratch.path + "/..1", withIntermediateDirectories: true)

@@ -79,7 +79,8 @@ let package = Package(
         mesh(
             "MeshControl",
             [
-                "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshIdentity",
+                "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshPolicy", "MeshSnapshot", "MeshDataPlane",
+                "MeshIdentity",
                 "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
@@ -93,7 +94,7 @@ let package = Package(
         tests("RepositoryTests", ["MeshTypes"]),
         tests("MeshTypesTests", ["MeshTypes"]),
         tests("MeshSystemTests", ["MeshSystem"]),
-        tests("MeshBPFTests", ["MeshBPF", "MeshLab"]),
+        tests("MeshBPFTests", ["MeshTypes", "MeshSystem", "MeshBPF", "MeshLab"]),
         tests("MeshTLSTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshRuntimeTests", ["MeshRuntime"]),
         tests("MeshProtocolsTests", ["MeshTypes", "MeshProtocols"], resources: [.copy("Corpus")]),

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/timex.h>
 #include <sys/syscall.h>
@@ -29,6 +30,24 @@ int clinux_unacknowledged(int fd)
 	return ioctl(fd, SIOCOUTQ, &count) == 0 ? count : -1;
 }
 
+int clinux_keep_to_loopback(int fd, uint32_t mark)
+{
+	if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)))
+		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof("lo"));
+}
+
+int clinux_allow_foreign_address(int fd, int family)
+{
+	int one = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)))
+		return -1;
+	if (family == AF_INET6)
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof(one));
+	return setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof(one));
+}
+
 int clinux_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 long clinux_gettid(void) { return syscall(SYS_gettid); }
@@ -42,9 +61,6 @@ int clinux_clock_is_synchronised(void)
 	return adjtimex(&state) != TIME_ERROR;
 }
 
-void clinux_hide_memory(void)
-{
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
+void clinux_hide_memory(void) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 void clinux_name_thread(const char *name) { prctl(PR_SET_NAME, name); }

@@ -1,7 +1,7 @@
 internal import Glibc
 package import MeshBPF
-package import MeshTelemetry
 internal import MeshRuntime
+package import MeshTelemetry
 internal import MeshTypes
 internal import Synchronization
 

@@ -8,7 +8,10 @@ internal import MeshTypes
 /// What `myelinctl check` asks the daemon.
 extension NodeAdmin {
     func checks() async -> [CheckView] {
-        [checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(), checkTables(), checkClock()]
+        [
+            checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
+            checkTables(), checkClock(),
+        ]
             + (await checkPeers())
     }
 
@@ -23,7 +26,8 @@ extension NodeAdmin {
         return access(pins, F_OK) == 0
             ? CheckView("pins", .ok, "kernel programs are pinned at \(pins)")
             : CheckView(
-                "pins", .error, "\(pins) is gone: capture would end with this daemon", remedy: "restart the daemon; nobody else may remove pins")
+                "pins", .error, "\(pins) is gone: capture would end with this daemon",
+                remedy: "restart the daemon; nobody else may remove pins")
     }
 
     private func checkCertificates() async -> CheckView {

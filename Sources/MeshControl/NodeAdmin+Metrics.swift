@@ -9,7 +9,7 @@ internal import MeshTypes
 extension NodeAdmin {
     func metrics() async -> String {
         var families = parts.flowLog.families()
-        families += dataPlaneFamilies() + kernelFamilies() + nameFamilies()
+        families += await dataPlaneFamilies() + kernelFamilies() + nameFamilies()
         families += await controlFamilies()
         return MetricFamily.exposition(families)
     }
@@ -18,23 +18,27 @@ extension NodeAdmin {
         MetricFamily(name: name, help: help, kind: kind, samples: [MetricSample(value: Double(value))])
     }
 
-    private func dataPlaneFamilies() -> [MetricFamily] {
+    private func dataPlaneFamilies() async -> [MetricFamily] {
+        let live = await parts.dataPlane.connections().count
         let counters = parts.dataPlane.counters()
         func total(_ value: (WorkerCounters) -> UInt64) -> UInt64 { counters.reduce(0) { $0 + value($1) } }
         let adopted = parts.dataPlane.adoptedGenerations.enumerated().map { worker, generation in
             MetricSample(labels: [MetricSample.Label("worker", "\(worker)")], value: Double(generation))
         }
         return [
-            single("myelin_flows", "Flows that the daemon carries now.", .gauge, total(\.flows)),
+            single("myelin_flows", "Flows that the daemon carries now.", .gauge, live),
             single("myelin_tunnels", "Tunnels open now.", .gauge, total(\.tunnels)),
             single("istio_tcp_connections_opened_total", "Captured connections that were accepted.", .counter, total(\.accepted)),
             single("myelin_tunnels_opened_total", "Tunnels that were established.", .counter, total(\.tunnelsOpened)),
             single("myelin_tunnels_failed_total", "Tunnels that could not be established, or broke.", .counter, total(\.tunnelsFailed)),
-            single("myelin_connections_without_record_total", "Connections to the capture port that the kernel did not send.", .counter,
+            single(
+                "myelin_connections_without_record_total", "Connections to the capture port that the kernel did not send.", .counter,
                 total(\.withoutRecord)),
-            single("myelin_descriptors_exhausted_total", "Times that no file descriptor was left.", .counter, total(\.descriptorsExhausted)),
+            single(
+                "myelin_descriptors_exhausted_total", "Times that no file descriptor was left.", .counter, total(\.descriptorsExhausted)),
             MetricFamily(
-                name: "myelin_snapshot_adopted_generation", help: "The snapshot that each worker decides by.", kind: .gauge, samples: adopted),
+                name: "myelin_snapshot_adopted_generation", help: "The snapshot that each worker decides by.", kind: .gauge,
+                samples: adopted),
         ]
     }
 
@@ -85,7 +89,8 @@ extension NodeAdmin {
         }
         return [
             MetricFamily(
-                name: "myelin_certificate_expiry_seconds", help: "When a service's certificate ends, seconds since the epoch.", kind: .gauge,
+                name: "myelin_certificate_expiry_seconds", help: "When a service's certificate ends, seconds since the epoch.",
+                kind: .gauge,
                 samples: expiries),
             single("myelin_snapshot_generation", "The snapshot last published.", .gauge, await parts.reconciler.snapshot.generation),
             single("myelin_workloads", "Workloads under capture.", .gauge, await parts.enrolment.workloads.count),

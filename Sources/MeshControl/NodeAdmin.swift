@@ -36,7 +36,8 @@ final class NodeAdmin: AdminSource {
             pid: ProcessInfo.processInfo.processIdentifier, uptimeSeconds: Int((ContinuousClock.now - started).components.seconds),
             tookOver: parts.capture.tookOver, generation: snapshot.generation, adoptedGenerations: parts.dataPlane.adoptedGenerations,
             workloads: await parts.enrolment.workloads.count, workloadsWaiting: await parts.enrolment.pending.count,
-            services: snapshot.allServices.count, flows: counters.reduce(0) { $0 + $1.flows }, tunnels: counters.reduce(0) { $0 + $1.tunnels },
+            services: snapshot.allServices.count, flows: UInt64(await parts.dataPlane.connections().count),
+            tunnels: counters.reduce(0) { $0 + $1.tunnels },
             problems: await problems())
     }
 
@@ -61,8 +62,12 @@ final class NodeAdmin: AdminSource {
         if let failure = await parts.reconciler.kernelFailure {
             problems.append(StatusView.Problem(what: failure, remedy: "see the daemon's log"))
         }
-        if let failure = await parts.reconciler.addressFailure { problems.append(StatusView.Problem(what: failure, remedy: "widen dns.virtual_v4")) }
-        if let warning = parts.addressWarning { problems.append(StatusView.Problem(what: warning, remedy: "no action: it is written anew")) }
+        if let failure = await parts.reconciler.addressFailure {
+            problems.append(StatusView.Problem(what: failure, remedy: "widen dns.virtual_v4"))
+        }
+        if let warning = parts.addressWarning {
+            problems.append(StatusView.Problem(what: warning, remedy: "no action: it is written anew"))
+        }
         if let error = parts.flowLog.writeError { problems.append(StatusView.Problem(what: error, remedy: "free space, then send SIGHUP")) }
         return problems
     }
@@ -115,7 +120,8 @@ extension WorkloadView {
     ) {
         self.init(
             service: "\(workload.service.name)", namespace: workload.service.namespace,
-            spiffe: SPIFFEID(trustDomain: trustDomain, service: workload.service).description, cgroup: workload.cgroup, cgroupInode: cgroupInode,
+            spiffe: SPIFFEID(trustDomain: trustDomain, service: workload.service).description, cgroup: workload.cgroup,
+            cgroupInode: cgroupInode,
             network: network, permissive: permissive, state: state, reason: reason)
     }
 }

@@ -108,7 +108,8 @@ struct NodeParts {
             return capture
         } catch {
             throw StartFailure(
-                code: "capture", what: "\(error.operation): \(String(cString: strerror(error.code)))\(error.log.isEmpty ? "" : "\n\(error.log)")",
+                code: "capture",
+                what: "\(error.operation): \(String(cString: strerror(error.code)))\(error.log.isEmpty ? "" : "\n\(error.log)")",
                 advice: error.advice)
         }
     }
@@ -149,6 +150,7 @@ struct NodeParts {
         options.workers = configuration.workers
         options.keepalive = configuration.tunnel.keepalive
         options.connectTimeout = configuration.tunnel.connectTimeout
+        options.deliveryMark = Capture.mark
         return try DataPlane(
             options: options, rings: rings,
             origin: { socket in

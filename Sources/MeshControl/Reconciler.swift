@@ -104,7 +104,8 @@ package actor Reconciler {
         let policy = builder.policy
         let wanted = builder.registry.workloads(of: builder.node.name).map { workload in
             Enrolment.Wanted(
-                workload: workload, service: builder.numbers.number(of: workload.service), permissive: policy.isPermissive(workload.service))
+                workload: workload, service: builder.numbers.number(of: workload.service), permissive: policy.isPermissive(workload.service)
+            )
         }
         if await parts.enrolment.reconcile(wanted) { isDirty = true }
         builder.workloads = await parts.enrolment.workloads

@@ -1,8 +1,8 @@
+internal import Glibc
 package import MeshSnapshot
 package import MeshSystem
 package import MeshTelemetry
 package import MeshTypes
-internal import Glibc
 internal import Synchronization
 
 /// The workers of a node: give them listeners and snapshots, ask them what they carry.

@@ -1,7 +1,7 @@
-package import MeshTLS
-package import MeshTypes
 internal import MeshSnapshot
 internal import MeshSystem
+package import MeshTLS
+package import MeshTypes
 
 /// What the workers of a node share: options, the endpoints' load, and how to learn a captured connection's record.
 final class SharedState: Sendable {

@@ -95,7 +95,9 @@ package final class Lab: Sendable {
         }
         try LabNetwork(plan: plan, places: places).raise()
         for workload in plan.workloads { try startService(workload) }
-        for workload in plan.workloads where plan.service(workload.service).listens { try awaitService(workload, timeout: Self.serviceStart) }
+        for workload in plan.workloads where plan.service(workload.service).listens {
+            try awaitService(workload, timeout: Self.serviceStart)
+        }
     }
 
     /// How long a service may take until it listens; the machine may be busy with other laboratories.

@@ -41,7 +41,9 @@ package struct VirtualAddresses: Sendable {
         if isNew { try save() }
     }
 
-    private mutating func position(of service: ServiceIdentity, keeping wanted: Set<ServiceIdentity>) throws(VirtualAddressFailure) -> UInt64 {
+    private mutating func position(
+        of service: ServiceIdentity, keeping wanted: Set<ServiceIdentity>
+    ) throws(VirtualAddressFailure) -> UInt64 {
         if let known = positions[service] { return known }
         if UInt64(owners.count) >= capacity { forgetGone(keeping: wanted) }
         guard UInt64(owners.count) < capacity else {
@@ -90,7 +92,9 @@ package struct VirtualAddresses: Sendable {
         }
         for (name, position) in stored.positions {
             let parts = name.split(separator: "/")
-            guard parts.count == 2, let service = ServiceName(parts[1]), (1...capacity).contains(position), owners[position] == nil else { continue }
+            guard parts.count == 2, let service = ServiceName(parts[1]), (1...capacity).contains(position), owners[position] == nil else {
+                continue
+            }
             let identity = ServiceIdentity(namespace: String(parts[0]), name: service)
             positions[identity] = position
             owners[position] = identity
@@ -107,7 +111,8 @@ package struct VirtualAddresses: Sendable {
             try data.write(to: URL(fileURLWithPath: file), options: .atomic)
         } catch {
             throw VirtualAddressFailure(
-                what: "cannot write \(file): \(error.localizedDescription)", advice: "free space there; addresses may move at the next start")
+                what: "cannot write \(file): \(error.localizedDescription)",
+                advice: "free space there; addresses may move at the next start")
         }
     }
 }

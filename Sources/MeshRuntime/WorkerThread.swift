@@ -17,12 +17,14 @@ package enum WorkerThread {
     package static func start(name: String, _ run: @escaping @Sendable () -> Void) {
         let body = Unmanaged.passRetained(Body(name: name, run: run))
         var thread = pthread_t()
-        let result = pthread_create(&thread, nil, { argument in
-            let body = Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
-            nameThread(body.name)
-            body.run()
-            return nil
-        }, body.toOpaque())
+        let result = pthread_create(
+            &thread, nil,
+            { argument in
+                let body = Unmanaged<Body>.fromOpaque(argument!).takeRetainedValue()
+                nameThread(body.name)
+                body.run()
+                return nil
+            }, body.toOpaque())
         precondition(result == 0, "pthread_create: \(result)")
         pthread_detach(thread)
     }

@@ -4,9 +4,12 @@ package import MeshTypes
 
 /// Calls on TCP sockets, all non-blocking and close-on-exec. Hot paths use the raw descriptor and errno; set-up throws.
 package enum TCPSocket {
-    /// A listening socket. - Parameter reusePort: several workers listen on one address (SO_REUSEPORT).
+    /// A listening socket.
+    /// - Parameters:
+    ///   - reusePort: several workers listen on one address (SO_REUSEPORT).
+    ///   - isDual: `[::]` takes IPv4 too.
     package static func listen(
-        on address: SocketAddress, backlog: Int32 = 4096, reusePort: Bool = false
+        on address: SocketAddress, backlog: Int32 = 4096, reusePort: Bool = false, isDual: Bool = false
     ) throws(SystemError) -> FileDescriptor {
         let family = address.ip.isV4 ? AF_INET : AF_INET6
         let socket = FileDescriptor(
@@ -16,7 +19,7 @@ package enum TCPSocket {
         let raw = socket.raw
         try setOption(raw, SOL_SOCKET, SO_REUSEADDR, 1)
         if reusePort { try setOption(raw, SOL_SOCKET, SO_REUSEPORT, 1) }
-        if family == AF_INET6 { try setOption(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+        if family == AF_INET6 { try setOption(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, isDual ? 0 : 1) }
         try checked("bind", on: address.description) { KernelAddress(address).withPointer { bind(raw, $0, $1) } }
         try checked("listen", on: address.description) { Glibc.listen(raw, backlog) }
         return socket
@@ -62,6 +65,16 @@ extension TCPSocket {
     /// 0, or -1 with errno (EINPROGRESS while it goes on).
     package static func connect(_ socket: Int32, to address: SocketAddress) -> Int32 {
         KernelAddress(address).withPointer { Glibc.connect(socket, $0, $1) }
+    }
+
+    /// Keeps the socket to the loopback device, where its port can be used again after a second instead of a minute (`tcp_tw_reuse`).
+    /// - Parameter mark: what routes everything in this namespace to that device.
+    package static func keepToLoopback(_ socket: Int32, mark: UInt32) -> Bool { clinux_keep_to_loopback(socket, mark) == 0 }
+
+    /// Binds to an address that is not this namespace's own.
+    package static func bindForeign(_ socket: Int32, to address: SocketAddress) -> Bool {
+        clinux_allow_foreign_address(socket, address.ip.isV4 ? AF_INET : AF_INET6) == 0
+            && KernelAddress(address).withPointer { bind(socket, $0, $1) } == 0
     }
 
     /// The next connection, non-blocking; -1 with errno.

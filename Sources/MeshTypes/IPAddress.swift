@@ -49,6 +49,12 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable, CustomStringConve
     /// fe80::/10 or 169.254.0.0/16.
     package var isLinkLocal: Bool { isV4 ? v4 >> 16 == 0xa9fe : high >> 54 == 0x3fa }
 
+    package var isMulticast: Bool { isV4 ? v4 >> 28 == 0xe : high >> 56 == 0xff }
+    /// A host elsewhere could have it: neither loopback, unspecified, link-local nor multicast.
+    package var isUnicastElsewhere: Bool {
+        !isLoopback && !isLinkLocal && !isMulticast && self != .v6Any && !(isV4 && (v4 >> 24 == 0 || v4 == .max))
+    }
+
     /// 16 bytes, network order.
     package var bytes: (UInt64, UInt64) { (high.bigEndian, low.bigEndian) }
 

@@ -48,7 +48,8 @@ final class MyelinContender: Contender {
 
     /// Enters the caller's cgroup and namespace, on the load's core.
     private var prefix: [String] {
-        let enter = "echo $$ > \(caller.cgroup)/cgroup.procs && exec nsenter --net=/run/netns/\(caller.namespace) taskset -c \(cores.load) \"$@\""
+        let enter =
+            "echo $$ > \(caller.cgroup)/cgroup.procs && exec nsenter --net=/run/netns/\(caller.namespace) taskset -c \(cores.load) \"$@\""
         return ["sh", "-c", enter, "caller"]
     }
 

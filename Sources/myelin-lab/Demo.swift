@@ -3,7 +3,8 @@ internal import MeshLab
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Raise the mesh, try every call, read the wire, kill a daemon; exit status 1 when anything is not as the specification says.")
+        abstract:
+            "Raise the mesh, try every call, read the wire, kill a daemon; exit status 1 when anything is not as the specification says.")
     @Argument(help: "The laboratory's name: lower-case letters and digits.")
     var name = "demo"
     @Flag(help: "Leave the laboratory up; `myelin-lab down demo` removes it.")

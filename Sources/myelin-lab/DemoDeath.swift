@@ -21,7 +21,9 @@ struct DemoDeath {
             let result = try lab.curl(from: call.caller, url(call.callee))
             let took = (ContinuousClock.now - started).components
             tally.count(!result.output.contains("MYELIN-PLAINTEXT"), "\(call.what): answered without a daemon")
-            print("\(call.what): \(call.caller.name) to \(call.callee.name): \(result.ending) after \(took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000) ms")
+            print(
+                "\(call.what): \(call.caller.name) to \(call.callee.name): \(result.ending) after \(took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000) ms"
+            )
         }
         try lab.startDaemon(node)
         try lab.awaitReady(node)
@@ -35,7 +37,9 @@ struct DemoDeath {
             tally.count(result.output.contains("MYELIN-PLAINTEXT"), "\(call.what) after the restart: \(result.description.prefix(200))")
         }
         let took = (ContinuousClock.now - started).components
-        print("It is back: all three work, \(took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000) ms after it reported itself ready.")
+        print(
+            "It is back: all three work, \(took.seconds * 1000 + took.attoseconds / 1_000_000_000_000_000) ms after it reported itself ready."
+        )
     }
 
     private func url(_ callee: Workload) -> String {

@@ -23,7 +23,7 @@ struct EchoServer: ~Copyable {
     private static let listenerToken = UInt64.max
 
     init(on address: SocketAddress) throws(SystemError) {
-        let listener = try TCPSocket.listen(on: address, reusePort: true)
+        let listener = try TCPSocket.listen(on: address, reusePort: true, isDual: true)
         let poller = try Poller()
         try poller.add(listener.raw, .readable, token: Self.listenerToken)
         self.listener = listener

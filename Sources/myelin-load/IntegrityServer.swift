@@ -17,7 +17,7 @@ struct IntegrityServer: Sendable {
 
     /// Never returns.
     func serve(on address: SocketAddress) throws(LoadFailure) {
-        let listener = try required { () throws(SystemError) in try TCPSocket.listen(on: address) }
+        let listener = try required { () throws(SystemError) in try TCPSocket.listen(on: address, isDual: true) }
         let poller = try required { () throws(SystemError) in try Poller() }
         try required { () throws(SystemError) in try poller.add(listener.raw, .readable, token: 0) }
         let events = PollEvents(capacity: 1)

@@ -51,7 +51,7 @@ struct EchoCommand: ParsableCommand {
         FileLimit.raiseToHardLimit()
         let count = Threads.number(asked: threads, work: .max)
         // The first listens before anything else starts: an address in use is an error of the program.
-        do throws(SystemError) { _ = try TCPSocket.listen(on: address) } catch { throw LoadFailure("\(error)") }
+        do throws(SystemError) { _ = try TCPSocket.listen(on: address, isDual: true) } catch { throw LoadFailure("\(error)") }
         Threads.run(count) { _ in
             do throws(SystemError) {
                 var server = try EchoServer(on: address)

@@ -20,12 +20,12 @@ import Testing
             let file = NSTemporaryDirectory() + "myelin-control-" + UUID().uuidString + ".yaml"
             defer { try? FileManager.default.removeItem(atPath: file) }
             try """
-                nodes: [{name: n1, address: 10.0.0.1, zone: a, region: r}, {name: n2, address: 10.0.0.2, zone: b, region: r}]
-                services:
-                  - {service: wallet, port: 8081, endpoints: [{address: 10.0.1.1, node: n1}, {address: 10.0.2.1, node: n2}]}
-                  - {service: usage, port: 8082, endpoints: [{address: 10.0.0.1, node: n1}]}
-                  - {service: empty, port: 8083}
-                """.write(toFile: file, atomically: true, encoding: .utf8)
+            nodes: [{name: n1, address: 10.0.0.1, zone: a, region: r}, {name: n2, address: 10.0.0.2, zone: b, region: r}]
+            services:
+              - {service: wallet, port: 8081, endpoints: [{address: 10.0.1.1, node: n1}, {address: 10.0.2.1, node: n2}]}
+              - {service: usage, port: 8082, endpoints: [{address: 10.0.0.1, node: n1}]}
+              - {service: empty, port: 8083}
+            """.write(toFile: file, atomically: true, encoding: .utf8)
             return try RegistryDocuments.load(path: file, namespace: "default")
         }
     }
@@ -43,7 +43,8 @@ import Testing
             node: node, trustDomain: "t", clusterDomain: "cluster.local", numbers: numbers, policy: policy())
         builder.registry = try Self.registry
         builder.workloads = workloads
-        return builder.build(generation: 1, addresses: [identity("wallet"): [IPAddress("240.64.0.1")!], identity("empty"): [IPAddress("240.64.0.3")!]])
+        return builder.build(
+            generation: 1, addresses: [identity("wallet"): [IPAddress("240.64.0.1")!], identity("empty"): [IPAddress("240.64.0.3")!]])
     }
 
     private func policy() -> PolicySet {

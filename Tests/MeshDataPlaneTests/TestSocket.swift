@@ -72,7 +72,7 @@ final class TestSocket: @unchecked Sendable {
         return (all, .bytes([]))
     }
 
-    func read(exactly count: Int) -> [UInt8] { 
+    func read(exactly count: Int) -> [UInt8] {
         var all: [UInt8] = []
         while all.count < count {
             guard case .bytes(let more) = read(count - all.count) else { break }

@@ -25,18 +25,20 @@ import Testing
         } catch { return error.errors }
     }
 
-    private static let nodes = "nodes: [{name: n1, address: 10.0.0.1, zone: a, region: r}, {name: n2, address: \"fd00::2\", tunnel_port: 15009}]\n"
+    private static let nodes =
+        "nodes: [{name: n1, address: 10.0.0.1, zone: a, region: r}, {name: n2, address: \"fd00::2\", tunnel_port: 15009}]\n"
 
     @Test func putsRecordsOfSeveralFilesTogether() throws {
         let state = try load([
             "nodes.yaml": Self.nodes,
             "wallet.json": """
-                {"service":"wallet","host":"wallet.svc.cluster.local","port":8081,
-                 "metadata":{"team":"core","version":"v1.4.0","zone":"eu-central-1"},
-                 "endpoints":[{"address":"10.0.1.1","node":"n1"},{"address":"fd00::9","node":"n2","port":9000,"version":"v2"}]}
-                """,
+            {"service":"wallet","host":"wallet.svc.cluster.local","port":8081,
+             "metadata":{"team":"core","version":"v1.4.0","zone":"eu-central-1"},
+             "endpoints":[{"address":"10.0.1.1","node":"n1"},{"address":"fd00::9","node":"n2","port":9000,"version":"v2"}]}
+            """,
             "list.yaml": "- {service: usage, port: 80, protocol: http}\n- {service: far, namespace: other, port: 81}\n",
-            "workloads.yaml": "workloads: [{service: wallet, node: n1, cgroup: /w, netns: /run/netns/w}, {service: usage, node: n1, cgroup: /u, netns: host}]\n",
+            "workloads.yaml":
+                "workloads: [{service: wallet, node: n1, cgroup: /w, netns: /run/netns/w}, {service: usage, node: n1, cgroup: /u, netns: host}]\n",
         ])
         let wallet = try #require(state.service(ServiceIdentity(namespace: "default", name: ServiceName("wallet")!)))
         #expect(wallet.endpoints.map(\.address) == [SocketAddress("10.0.1.1:8081")!, SocketAddress("[fd00::9]:9000")!])
@@ -65,7 +67,8 @@ import Testing
         ("workloads: [{service: a, node: n1, cgroup: /w}]\n" + nodes, "there is no service"),
         ("services: [{service: a, port: 80}]\nworkloads: [{service: a, node: n1, cgroup: /../w}]\n" + nodes, "an absolute path"),
         (
-            "services: [{service: a, port: 80}]\nworkloads: [{service: a, node: n1, cgroup: /w}, {service: a, node: n1, cgroup: /w}]\n" + nodes,
+            "services: [{service: a, port: 80}]\nworkloads: [{service: a, node: n1, cgroup: /w}, {service: a, node: n1, cgroup: /w}]\n"
+                + nodes,
             "two workloads"
         ),
         ("services: 5", "a list is expected"),

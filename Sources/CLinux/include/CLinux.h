@@ -22,6 +22,16 @@ int clinux_unshare(int flags);
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 /* Bytes that the peer has not acknowledged yet; -1 on error. */
 int clinux_unacknowledged(int fd);
+/*
+ * Marks a socket and keeps it to loopback (SO_MARK, SO_BINDTODEVICE); the kernel reuses its port after a second of TIME_WAIT.
+ * 0, or -1 with errno.
+ */
+int clinux_keep_to_loopback(int fd, uint32_t mark);
+/*
+ * Lets a socket bind to an address that is not its namespace's own (IP_TRANSPARENT), also while an earlier connection from there is in
+ * TIME_WAIT (SO_REUSEADDR). 0, or -1 with errno.
+ */
+int clinux_allow_foreign_address(int fd, int family);
 int clinux_pidfd_open(pid_t pid);
 long clinux_gettid(void);
 /* Non-blocking, close-on-exec. */

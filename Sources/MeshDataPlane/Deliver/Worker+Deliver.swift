@@ -6,29 +6,50 @@ internal import MeshTypes
 
 /// Connecting to an endpoint of this node, from inside its namespace.
 extension Worker {
+    /// The callee sees the caller's own address where both are of one family; else an address of the namespace.
+    ///
     /// - Parameter permit: nothing is delivered without one.
     /// - Returns: a socket on which a connect goes on or is done; -1 with errno.
-    private func connect(_ delivery: Snapshot.Delivery, _ permit: Permit) -> Int32 {
+    private func connect(_ delivery: Snapshot.Delivery, _ permit: Permit, from caller: SocketAddress) -> Int32 {
         guard delivery.service == permit.destination, let namespace = namespaces[delivery.namespace] else {
             errno = EHOSTUNREACH
             return -1
         }
-        let isV4 = delivery.address.ip.isV4
-        let socket =
-            delivery.namespace == .node ? TCPSocket.open(isV4: isV4) : namespace.namespace.openSocket(isV4: isV4, home: home)
+        if let mark = shared.options.deliveryMark, Self.canShow(caller, to: delivery.address) {
+            let socket = open(delivery, namespace)
+            guard socket >= 0 else { return -1 }
+            let isForeign = TCPSocket.keepToLoopback(socket, mark: mark) && TCPSocket.bindForeign(socket, to: caller)
+            if isForeign, start(socket, delivery) { return socket }
+            close(socket)
+        }
+        let socket = open(delivery, namespace)
         guard socket >= 0 else { return -1 }
-        if TCPSocket.connect(socket, to: delivery.address) == 0 || errno == EINPROGRESS { return socket }
+        if start(socket, delivery) { return socket }
         let code = errno
         close(socket)
         errno = code
         return -1
     }
 
+    /// The address is the peer's word: it must not pass for one of the callee's own machine.
+    private static func canShow(_ caller: SocketAddress, to callee: SocketAddress) -> Bool {
+        caller.port > 0 && caller.ip.isUnicastElsewhere && caller.ip.isV4 == callee.ip.isV4 && caller.ip != callee.ip
+    }
+
+    private func open(_ delivery: Snapshot.Delivery, _ namespace: NamespaceBox) -> Int32 {
+        let isV4 = delivery.address.ip.isV4
+        return delivery.namespace == .node ? TCPSocket.open(isV4: isV4) : namespace.namespace.openSocket(isV4: isV4, home: home)
+    }
+
+    private func start(_ socket: Int32, _ delivery: Snapshot.Delivery) -> Bool {
+        TCPSocket.connect(socket, to: delivery.address) == 0 || errno == EINPROGRESS
+    }
+
     /// Caller and callee on this node.
     func deliverLocally(
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ delivery: Snapshot.Delivery
     ) {
-        let socket = connect(delivery, permit)
+        let socket = connect(delivery, permit, from: flow.pointee.record.sourceAddress)
         guard socket >= 0 else { return attemptFailed(handle, flow, Self.reason(errno)) }
         flow.pointee.far.socket = socket
         watch(socket, .far, handle)
@@ -38,7 +59,7 @@ extension Worker {
     func deliverStream(
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ delivery: Snapshot.Delivery
     ) {
-        let socket = connect(delivery, permit)
+        let socket = connect(delivery, permit, from: flow.pointee.record.sourceAddress)
         guard socket >= 0 else { return refuseStream(handle, flow, Self.reason(errno)) }
         flow.pointee.near.socket = socket
         connectDeadlines.schedule(handle, now: now)

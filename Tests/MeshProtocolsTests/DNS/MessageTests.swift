@@ -1,6 +1,5 @@
-import Testing
-
 import MeshProtocols
+import Testing
 
 /// Messages as a whole: RFC 1035 §4.1, truncation (RFC 2181 §9), EDNS (RFC 6891).
 struct DNSMessageTests {

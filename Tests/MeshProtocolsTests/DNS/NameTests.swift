@@ -1,6 +1,5 @@
-import Testing
-
 import MeshProtocols
+import Testing
 
 /// Names: RFC 1035 §2.3.4 (limits), §3.1 (wire form), §4.1.4 (compression).
 struct DNSNameTests {

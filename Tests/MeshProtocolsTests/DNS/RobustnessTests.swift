@@ -1,6 +1,5 @@
-import Testing
-
 import MeshProtocols
+import Testing
 
 /// Whatever bytes come, reading ends, in time, with a message or a reason.
 struct DNSRobustnessTests {

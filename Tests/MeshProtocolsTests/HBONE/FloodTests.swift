@@ -146,7 +146,11 @@ struct FloodTests {
     @Test func tooManySettingsEntriesEndTheConnection() {
         let end = Self.server()
         let entries = (0..<100).map { (UInt16(0x1000 + $0), UInt32(1)) }
-        let failure = end.receive(RawFrames.settings(entries)) ?? { _ = end.output(); return end.session.failure }()
+        let failure =
+            end.receive(RawFrames.settings(entries))
+            ?? {
+                _ = end.output(); return end.session.failure
+            }()
         #expect(failure != nil)
     }
 

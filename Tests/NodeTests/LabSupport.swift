@@ -1,0 +1,13 @@
+import Foundation
+import MeshLab
+
+extension Binaries {
+    /// The load generator, which lies beside the daemon.
+    static let load = URL(fileURLWithPath: Binaries.beside().daemon).deletingLastPathComponent().path + "/myelin-load"
+}
+
+extension Topology {
+    static var twoNodes: [Node] {
+        [Node(name: "node-1", zone: "zone-a", region: "region"), Node(name: "node-2", zone: "zone-b", region: "region")]
+    }
+}

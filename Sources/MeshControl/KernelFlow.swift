@@ -21,7 +21,7 @@ extension FlowRecord {
             reporter = .source
             path = .direct
             identityVerified = true
-            ending = event.failure == 0 ? .closed : .reset
+            ending = event.failure == 0 ? .closed : .refused
         case .directOpened:
             return nil
         }

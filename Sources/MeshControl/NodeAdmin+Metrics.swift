@@ -28,7 +28,7 @@ extension NodeAdmin {
         return [
             single("myelin_flows", "Flows that the daemon carries now.", .gauge, live),
             single("myelin_tunnels", "Tunnels open now.", .gauge, total(\.tunnels)),
-            single("istio_tcp_connections_opened_total", "Captured connections that were accepted.", .counter, total(\.accepted)),
+            single("myelin_captured_connections_total", "Captured connections that were accepted.", .counter, total(\.accepted)),
             single("myelin_tunnels_opened_total", "Tunnels that were established.", .counter, total(\.tunnelsOpened)),
             single("myelin_tunnels_failed_total", "Tunnels that could not be established, or broke.", .counter, total(\.tunnelsFailed)),
             single(

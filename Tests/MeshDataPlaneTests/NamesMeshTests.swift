@@ -35,6 +35,20 @@ struct NamesMeshTests {
         #expect(upstream.queries.isEmpty)
     }
 
+    @Test func answersTheFamilyOfTheEndpointsAndThatInWhichItIsAsked() throws {
+        let (node, upstream) = try Self.node()
+        defer { upstream.stop() }
+        // The workload asked a server with an IPv4 address.
+        let client = try node.client()
+        func addresses(_ name: String, _ type: DNSType) throws -> [DNSRecord.Data] {
+            try #require(try client.ask(NamesClient.query(name, type))).answers.map(\.data)
+        }
+        #expect(try addresses("old", .a) == [.a(NamesNode.old.v4)])
+        #expect(try addresses("old", .aaaa) == [])
+        #expect(try addresses("new", .a) == [.a(NamesNode.new.v4)])
+        #expect(try addresses("new", .aaaa) == [.aaaa(NamesNode.new.v6)])
+    }
+
     @Test(arguments: ["ledger.bank", "ledger.bank.svc", "ledger.bank.svc.cluster.local"])
     func answersForOtherNamespaces(_ name: String) throws {
         let (node, upstream) = try Self.node()

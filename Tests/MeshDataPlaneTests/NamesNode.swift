@@ -16,6 +16,9 @@ final class NamesNode: Sendable {
 
     static let namespace = NamespaceIndex(rawValue: 3)
     static let wallet = (v4: IPAddress("240.64.0.2")!, v6: IPAddress("fd6d:7965:6c69::2")!)
+    /// Services with endpoints of one family.
+    static let old = (v4: IPAddress("240.64.0.4")!, v6: IPAddress("fd6d:7965:6c69::4")!)
+    static let new = (v4: IPAddress("240.64.0.5")!, v6: IPAddress("fd6d:7965:6c69::5")!)
     static let ledger = IPAddress("240.64.0.3")!
 
     /// - Parameter upstream: the server that the workloads ask, and with it the one that is asked on.
@@ -53,14 +56,20 @@ final class NamesNode: Sendable {
         var parts = SnapshotParts(
             generation: 1, node: node, trustDomain: "test.mesh", clusterDomain: "cluster.local",
             policy: PolicySet([], namespace: "default"))
-        func service(_ id: UInt32, _ namespace: String, _ name: String, _ addresses: [IPAddress]) -> SnapshotService {
+        func service(
+            _ id: UInt32, _ namespace: String, _ name: String, _ addresses: [IPAddress], endpoints: [String] = []
+        ) -> SnapshotService {
             SnapshotService(
                 id: ServiceID(rawValue: id), identity: ServiceIdentity(namespace: namespace, name: ServiceName(name)!), port: 80,
-                virtualAddresses: addresses, endpoints: [], from: node)
+                virtualAddresses: addresses,
+                endpoints: endpoints.map { Endpoint(address: SocketAddress($0)!, locality: node.locality, tunnel: node.tunnel) },
+                from: node)
         }
         parts.services = [
             service(1, "default", "caller", []), service(2, "default", "wallet", [wallet.v4, wallet.v6]),
             service(3, "bank", "ledger", [ledger]),
+            service(4, "default", "old", [old.v4, old.v6], endpoints: ["10.0.0.1:80"]),
+            service(5, "default", "new", [new.v4, new.v6], endpoints: ["[fd00::1]:80"]),
         ]
         return Snapshot(parts)
     }()

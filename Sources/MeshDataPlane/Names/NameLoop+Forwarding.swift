@@ -24,7 +24,7 @@ extension NameLoop {
             return deliver(NameAnswer.failure(.serverFailure, to: query), to: client)
         }
         if query.question.kind == dnsClassInternet {
-            let resolution = table.resolve(query.question.name, asker: asker.service)
+            let resolution = table.resolve(query.question.name, asker: asker.service, server: asker.server.ip)
             if let reply = NameAnswer.make(to: query, resolution, zone: table.zone, timeToLive: options.timeToLive) {
                 tally.add(\.answered)
                 if resolution == .noSuchName { tally.add(\.noSuchName) }

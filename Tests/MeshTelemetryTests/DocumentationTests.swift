@@ -24,7 +24,7 @@ import Testing
             for case let file as URL in try #require(files) where file.pathExtension == "swift" {
                 let source = try String(contentsOf: file, encoding: .utf8)
                 // Families are named by `name:`, by `counter(…)` or by `single(…)`.
-                for match in source.matches(of: /(?:name: |counter\(|single\()"((?:myelin|istio)_[a-z_]+)"/) {
+                for match in source.matches(of: /(?:name: |counter\(\s*|single\(\s*)"((?:myelin|istio)_[a-z_]+)"/) {
                     names.insert(String(match.1))
                 }
             }

@@ -110,9 +110,11 @@ package actor Enrolment {
         let entry = WorkloadEntry(
             workload: id, service: service, namespace: home.index, sharesNodeNamespace: workload.sharesNodeNamespace,
             permissive: wanted.permissive)
+        // Connections that a daemon before this one captured go on under its decision.
+        let wasCaptured = known != nil || capture.workloads()[cgroup] != nil
         do throws(KernelError) {
             try capture.setWorkload(cgroup: cgroup, entry)
-            if known == nil {
+            if !wasCaptured {
                 let ended = try destroySockets(ofCgroup: directory, in: namespace, keepLoopback: !workload.sharesNodeNamespace)
                 log.info(
                     "workload captured",

@@ -73,7 +73,7 @@ extension Lab {
 
     /// Runs myelinctl against the node's status socket.
     package func control(_ node: LabNode, _ arguments: [String], timeout: Duration = .seconds(15)) throws(LabError) -> CommandResult {
-        try runOnNode(node, [binaries.control, "--socket", node.statusSocket] + arguments, timeout: timeout)
+        try runOnNode(node, [binaries.control] + arguments + ["--socket", node.statusSocket], timeout: timeout)
     }
 
     /// The end of the daemon's own log.

@@ -28,12 +28,12 @@ package final class Daemon: Sendable {
     package init(_ configuration: NodeConfiguration, log: Logger) async throws(StartFailure) {
         self.configuration = configuration
         self.log = log
-        _ = try ProcessLimits.apply()
+        let descriptors = try ProcessLimits.apply()
         try DaemonDirectories.make(configuration.stateDirectory, mode: DaemonDirectories.privateMode)
         try DaemonDirectories.make(configuration.runDirectory, mode: DaemonDirectories.runMode)
         lock = try DaemonLock(runDirectory: configuration.runDirectory)
         try DaemonDirectories.checkWritable(configuration.stateDirectory)
-        parts = try NodeParts(configuration, log: log)
+        parts = try NodeParts(configuration, descriptors: descriptors, log: log)
         documents = NodeDocuments(configuration, reconciler: parts.reconciler, log: log)
         admin = NodeAdmin(configuration, parts: parts, documents: documents)
         administration = try Administration(configuration, source: admin, log: log)

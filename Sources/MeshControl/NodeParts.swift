@@ -25,7 +25,8 @@ struct NodeParts {
     /// Why old virtual addresses were not kept, if so.
     let addressWarning: String?
 
-    init(_ configuration: NodeConfiguration, log: Logger) throws(StartFailure) {
+    /// - Parameter descriptors: how many may be open.
+    init(_ configuration: NodeConfiguration, descriptors: Int, log: Logger) throws(StartFailure) {
         let mount = try Self.cgroupMount()
         tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
         let authority = try Self.authority(configuration)
@@ -39,7 +40,7 @@ struct NodeParts {
         flowLog = Self.flowLog(configuration, rings: rings + [kernelRing], numbers: numbers)
         do throws(SystemError) {
             names = try Self.nameServer(configuration, capture: capture)
-            dataPlane = try Self.dataPlane(configuration, rings: rings, names: names, log: log)
+            dataPlane = try Self.dataPlane(configuration, descriptors: descriptors, rings: rings, names: names, log: log)
             try dataPlane.serveTunnels(on: tunnel)
         } catch {
             throw StartFailure(
@@ -144,13 +145,14 @@ struct NodeParts {
     }
 
     private static func dataPlane(
-        _ configuration: NodeConfiguration, rings: [FlowRing], names: NameServer, log: Logger
+        _ configuration: NodeConfiguration, descriptors: Int, rings: [FlowRing], names: NameServer, log: Logger
     ) throws(SystemError) -> DataPlane {
         var options = DataPlaneOptions()
         options.workers = configuration.workers
         options.keepalive = configuration.tunnel.keepalive
         options.connectTimeout = configuration.tunnel.connectTimeout
         options.deliveryMark = Capture.mark
+        options.descriptorCeiling = Int32(clamping: descriptors - ProcessLimits.reservedDescriptors)
         return try DataPlane(
             options: options, rings: rings,
             origin: { socket in

@@ -5,6 +5,8 @@ internal import MeshSystem
 package enum ProcessLimits {
     /// Fewer descriptors than this make no useful daemon: every flow needs two.
     static let fewestDescriptors: rlim_t = 4096
+    /// Kept free of connections of workloads: for tunnels, names, certificates and operators.
+    static let reservedDescriptors = 512
     /// What is asked for where the hard limit allows.
     private static let wantedDescriptors: rlim_t = 1_048_576
 

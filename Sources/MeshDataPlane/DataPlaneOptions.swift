@@ -19,6 +19,8 @@ package struct DataPlaneOptions: Sendable {
     package var ejection = Duration.seconds(5)
     /// Bytes for slow readers that one tunnel may hold before its connection window closes.
     package var maximumTunnelBacklog = 64 << 20
+    /// A connection whose descriptor has this number or a higher one is refused (`overloaded`).
+    package var descriptorCeiling = Int32.max
     /// SO_MARK of connections to endpoints: routes to loopback for it are made when a namespace is readied, so that callees can be shown
     /// their callers' own addresses. nil where there are no such routes.
     package var deliveryMark: UInt32?

@@ -14,11 +14,12 @@ extension Lab {
     }
 
     /// Starts a node's daemon in its cgroup and namespace; its output goes to `node.daemonLog`.
-    package func startDaemon(_ node: LabNode) throws(LabError) {
+    /// - Parameter limits: a command that sets limits and then runs the daemon: `["prlimit", "--nofile=6000"]`.
+    package func startDaemon(_ node: LabNode, under limits: [String] = []) throws(LabError) {
         guard access(binaries.daemon, X_OK) == 0 else { throw LabError("there is no program \(binaries.daemon)", "build it first") }
         guard daemonProcesses(node).isEmpty else { throw LabError("the daemon of \(node.name) runs already") }
         _ = try start(
-            [binaries.daemon, "--config", node.configurationFile],
+            limits + [binaries.daemon, "--config", node.configurationFile],
             in: Placement(cgroup: node.daemonCgroup, namespace: .networkOnly(node.namespace)), log: node.daemonLog)
     }
 

@@ -77,6 +77,22 @@ import Testing
         #expect(try Footprint(lab, lab.nodes[0]).tables == before.tables)
     }
 
+    @Test func aDaemonWithoutDescriptorsRefusesAndRecovers() throws {
+        let node = lab.nodes[0]
+        try lab.signalDaemon(node, SIGKILL)
+        try lab.startDaemon(node, under: ["prlimit", "--nofile=6000"])
+        try lab.awaitReady(node)
+        let pid = try #require(lab.daemonProcesses(node).first)
+        let held = try load(["hold", "--connect", "echo:7000", "--connections", "9000", "--seconds", "1", "--timeout", "5"])
+        #expect(!held.succeeded, "more than it may open cannot all succeed")
+        try awaitQuiet()
+        let again = try load(["hold", "--connect", "echo:7000", "--connections", "4000", "--seconds", "1", "--echo"])
+        #expect(again.succeeded, "\(again)")
+        #expect(lab.daemonProcesses(node).first == pid)
+        let exhausted = try lab.metrics(node).split(separator: "\n").first { $0.hasPrefix("myelin_descriptors_exhausted_total ") }
+        #expect(exhausted.flatMap { $0.split(separator: " ").last }.flatMap { Int($0) } ?? 0 > 0)
+    }
+
     /// Waits until the daemons carry nothing and the kernel's tables of live connections are empty.
     private func awaitQuiet() throws {
         let deadline = ContinuousClock.now + .seconds(20)

@@ -23,22 +23,37 @@ extension Worker {
         for _ in 0..<Self.acceptBatch {
             let socket = TCPSocket.accept(listener)
             guard socket >= 0 else {
-                if errno == EMFILE || errno == ENFILE { refuseOne(listener) } else if errno != EINTR { return }
-                continue
+                if errno == EINTR { continue }
+                if errno == EMFILE || errno == ENFILE, refuseOne(listener) { continue }
+                return
             }
             counters.accepted += 1
-            begin(socket)
+            if isScarce(socket) { refuseForWantOfDescriptors(socket) } else { begin(socket) }
         }
     }
 
-    /// Out of descriptors: the reserve one accepts the connection, which is reset at once instead of left waiting.
-    func refuseOne(_ listener: Int32) {
+    /// The kernel gives the lowest number that is free, so a high one says that few are left. Those are for tunnels, names and operators.
+    func isScarce(_ descriptor: Int32) -> Bool { descriptor >= shared.options.descriptorCeiling }
+
+    func refuseForWantOfDescriptors(_ socket: Int32) {
         counters.descriptorsExhausted += 1
-        close(reserve)
-        let socket = TCPSocket.accept(listener)
-        if socket >= 0 { TCPSocket.abort(socket) }
-        reserve = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        TCPSocket.abort(socket)
     }
+
+    /// No descriptor at all is left: the reserve accepts the connection, which is reset at once instead of left waiting.
+    ///
+    /// - Returns: false when another worker was quicker; then a moment has passed.
+    func refuseOne(_ listener: Int32) -> Bool {
+        if reserve >= 0 { close(reserve) }
+        let socket = TCPSocket.accept(listener)
+        if socket >= 0 { refuseForWantOfDescriptors(socket) }
+        reserve = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        if socket < 0 { usleep(Self.scarcityPause) }
+        return socket >= 0
+    }
+
+    /// Microseconds.
+    private static let scarcityPause: UInt32 = 1000
 
     private func begin(_ socket: Int32) {
         guard let origin = shared.origin(socket) else {

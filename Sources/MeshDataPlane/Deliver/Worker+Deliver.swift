@@ -38,7 +38,12 @@ extension Worker {
 
     private func open(_ delivery: Snapshot.Delivery, _ namespace: NamespaceBox) -> Int32 {
         let isV4 = delivery.address.ip.isV4
-        return delivery.namespace == .node ? TCPSocket.open(isV4: isV4) : namespace.namespace.openSocket(isV4: isV4, home: home)
+        let socket =
+            delivery.namespace == .node ? TCPSocket.open(isV4: isV4) : namespace.namespace.openSocket(isV4: isV4, home: home)
+        guard isScarce(socket) else { return socket }
+        refuseForWantOfDescriptors(socket)
+        errno = EMFILE
+        return -1
     }
 
     private func start(_ socket: Int32, _ delivery: Snapshot.Delivery) -> Bool {

@@ -14,8 +14,9 @@ extension Worker {
         for _ in 0..<Self.acceptBatch {
             let socket = TCPSocket.accept(listener)
             guard socket >= 0 else {
-                if errno == EMFILE || errno == ENFILE { refuseOne(listener) } else if errno != EINTR { return }
-                continue
+                if errno == EINTR { continue }
+                if errno == EMFILE || errno == ENFILE, refuseOne(listener) { continue }
+                return
             }
             guard let credentials = snapshot?.serverCredentials else {
                 TCPSocket.abort(socket)

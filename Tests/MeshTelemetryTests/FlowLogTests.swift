@@ -55,6 +55,38 @@ import Testing
         #expect(destination["endpoint"] as? String == "[fd00::2]:8080")
     }
 
+    /// The line is written by hand: it must be what the entry's own coding reads, for every kind of record.
+    @Test(arguments: DenialReason.allCases)
+    func everyLineReadsBackAsItsEntry(reason: DenialReason) throws {
+        let path = NSTemporaryDirectory() + "myelin-access-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let ring = FlowRing(capacity: 64)
+        let log = log([ring], .file(path))
+        for path in [FlowRecord.Path.none, .tunnel, .local, .direct] {
+            for service in [0, 1, 9] as [UInt32] {
+                var record = Self.flow(reason)
+                record.path = path
+                record.source = ServiceID(rawValue: service)
+                record.isUDP = service == 9
+                record.duration = UInt64(service) * 1_234_567_890
+                if service == 0 {
+                    record.endpoint = SocketAddress(ip: .v4Any, port: 0)
+                    record.sourceAddress = record.endpoint
+                    record.start = 1_999_999_999
+                }
+                ring.push(record)
+            }
+        }
+        log.start()
+        log.stop()
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        let entries = try lines.map { try decoder.decode(FlowEntry.self, from: Data($0.utf8)) }
+        #expect(entries == log.recent(limit: 100, deniedOnly: false))
+        #expect(entries.count == 12)
+    }
+
     @Test func theTailKeepsTheNewestInOrder() {
         let ring = FlowRing(capacity: 8192)
         let log = log([ring], .off)

@@ -13,7 +13,8 @@ import Testing
             Topology.Service("peer", port: 7009, program: .idle, on: [.pod("node-2")], policy: "allow: [hash, foreign]\n"),
             Topology.Service("stranger", port: 7010, program: .idle, on: [.pod("node-2")], policy: "allow: []\n"),
             Topology.Service(
-                "hash", port: 7001, program: .command([Binaries.load, "hash-serve", "--listen", "[::]:7001"]), on: [.pod("node-1")], policy: nil),
+                "hash", port: 7001, program: .command([Binaries.load, "hash-serve", "--listen", "[::]:7001"]), on: [.pod("node-1")],
+                policy: nil),
         ]
         lab = try Lab.raise(Topology(nodes: Topology.twoNodes, services: services), name: "envoy")
         directory = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("myelin-interop-\(UUID().uuidString)")

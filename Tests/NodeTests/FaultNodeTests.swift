@@ -11,8 +11,10 @@ import Testing
         let load = Binaries.load
         let services = [
             Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: Self.callerPolicy),
-            Topology.Service("far", port: 7000, program: .command([load, "echo", "--listen", "[::]:7000"]), on: [.pod("node-2")], policy: nil),
-            Topology.Service("near", port: 7001, program: .command([load, "echo", "--listen", "[::]:7001"]), on: [.pod("node-1")], policy: nil),
+            Topology.Service(
+                "far", port: 7000, program: .command([load, "echo", "--listen", "[::]:7000"]), on: [.pod("node-2")], policy: nil),
+            Topology.Service(
+                "near", port: 7001, program: .command([load, "echo", "--listen", "[::]:7001"]), on: [.pod("node-1")], policy: nil),
             // Nobody listens.
             Topology.Service("dead", port: 7002, program: .idle, on: [.pod("node-2")], policy: nil),
         ]

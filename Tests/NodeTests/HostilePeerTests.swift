@@ -35,7 +35,10 @@ import Testing
     /// Runs `openssl s_client` against node-1's tunnel port, keeps quiet for a moment, and says whether the daemon kept the connection.
     private func isKept(_ arguments: [String], serverName: String = "echo.default.svc") throws -> Bool {
         let command =
-            ["openssl", "s_client", "-connect", "\(lab.nodes[0].ipv4):15008", "-servername", serverName, "-alpn", "h2", "-tls1_3", "-quiet"]
+            [
+                "openssl", "s_client", "-connect", "\(lab.nodes[0].ipv4):15008", "-servername", serverName, "-alpn", "h2", "-tls1_3",
+                "-quiet",
+            ]
             + arguments
         let quoted = command.map { "'\($0)'" }.joined(separator: " ")
         // 124: still connected when the time was up.

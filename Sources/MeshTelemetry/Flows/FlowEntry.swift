@@ -1,4 +1,3 @@
-internal import Glibc
 package import MeshTypes
 
 /// One line of the access log: a flow that ended or was refused, with names. JSON has the keys in snake_case.
@@ -42,7 +41,7 @@ package struct FlowEntry: Codable, Sendable, Equatable {
 
     /// - Parameter names: the identity behind a number.
     package init(_ record: FlowRecord, trustDomain: String, names: (ServiceID) -> ServiceIdentity?) {
-        time = Self.timestamp(record.start)
+        time = "\(Timestamp.text(seconds: record.start / 1_000_000_000)).\(Timestamp.digits(record.start / 1_000_000 % 1000, 3))Z"
         reporter = record.reporter == .source ? "source" : "destination"
         source = Party(names(record.source), trustDomain, address: record.sourceAddress, endpoint: nil)
         destination = Party(
@@ -54,22 +53,9 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         identityVerified = record.identityVerified
         bytesSent = record.sent
         bytesReceived = record.received
-        durationMs = (Double(record.duration) / 1000).rounded() / 1000
+        durationMs = Double((record.duration + 500) / 1000) / 1000
         ending = "\(record.ending)"
         transport = record.isUDP ? "udp" : "tcp"
-    }
-
-    private static func timestamp(_ nanoseconds: UInt64) -> String {
-        var seconds = time_t(nanoseconds / 1_000_000_000)
-        var parts = tm()
-        gmtime_r(&seconds, &parts)
-        func digits(_ number: some BinaryInteger, _ width: Int) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, width - text.count)) + text
-        }
-        let day = "\(digits(parts.tm_year + 1900, 4))-\(digits(parts.tm_mon + 1, 2))-\(digits(parts.tm_mday, 2))"
-        let clock = "\(digits(parts.tm_hour, 2)):\(digits(parts.tm_min, 2)):\(digits(parts.tm_sec, 2))"
-        return "\(day)T\(clock).\(digits(nanoseconds / 1_000_000 % 1000, 3))Z"
     }
 }
 

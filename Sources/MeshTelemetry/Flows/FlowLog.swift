@@ -20,7 +20,9 @@ package final class FlowLog: Sendable {
     private let names: @Sendable (ServiceID) -> ServiceIdentity?
     private let trustDomain: String
     private let output: LineFile
-    private let metrics = FlowMetrics()
+    private let metrics: FlowMetrics
+    /// Used by the log's thread, and by `stop` of a log that never ran.
+    private let line: Mutex<FlowLine>
     private let state = Mutex(State())
     private let stopping = Atomic<Bool>(false)
     private let followerDrops = Atomic<UInt64>(0)
@@ -30,7 +32,7 @@ package final class FlowLog: Sendable {
 
     private struct State {
         var life = Life.idle
-        var tail: [FlowEntry] = []
+        var tail: [FlowRecord] = []
         var next = 0
         var followers: [Int: Follower] = [:]
         var nextFollower = 0
@@ -48,6 +50,8 @@ package final class FlowLog: Sendable {
         self.names = names
         self.trustDomain = trustDomain
         self.output = LineFile(output)
+        metrics = FlowMetrics(names: names)
+        line = Mutex(FlowLine(names: names, trustDomain: trustDomain))
     }
 
     /// Once; a log that was stopped stays so.
@@ -82,10 +86,11 @@ package final class FlowLog: Sendable {
 
     /// The last entries, the oldest first.
     package func recent(limit: Int, deniedOnly: Bool) -> [FlowEntry] {
-        state.withLock { state in
+        let records = state.withLock { state in
             let ordered = state.tail[state.next...] + state.tail[..<state.next]
-            return Array(ordered.filter { !deniedOnly || $0.isDenied }.suffix(max(0, limit)))
+            return Array(ordered.filter { !deniedOnly || $0.ending == .refused }.suffix(max(0, limit)))
         }
+        return records.map { FlowEntry($0, trustDomain: trustDomain, names: names) }
     }
 
     /// Entries from now on, until the caller stops reading or the log stops.
@@ -139,34 +144,31 @@ package final class FlowLog: Sendable {
     }
 
     private func drain() {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        encoder.keyEncodingStrategy = .convertToSnakeCase
-        var lines: [UInt8] = []
-        for ring in rings {
-            ring.drain { record in
-                metrics.count(record, names: names)
-                let entry = FlowEntry(record, trustDomain: trustDomain, names: names)
-                keep(entry)
-                // Strings and finite numbers always encode.
-                guard output.isOn, let line = try? encoder.encode(entry) else { return }
-                lines.append(contentsOf: line)
-                lines.append(UInt8(ascii: "\n"))
+        line.withLock { line in
+            for ring in rings {
+                ring.drain { record in
+                    metrics.count(record)
+                    keep(record)
+                    if output.isOn { line.append(record) }
+                }
             }
+            if !line.bytes.isEmpty { output.write(line.bytes) }
+            line.removeAll()
         }
-        if !lines.isEmpty { output.write(lines) }
     }
 
-    private func keep(_ entry: FlowEntry) {
+    private func keep(_ record: FlowRecord) {
         let followers = state.withLock { state in
             if state.tail.count < Self.tailLength {
-                state.tail.append(entry)
+                state.tail.append(record)
             } else {
-                state.tail[state.next] = entry
+                state.tail[state.next] = record
                 state.next = (state.next + 1) % Self.tailLength
             }
-            return state.followers.values.filter { !$0.deniedOnly || entry.isDenied }
+            return state.followers.isEmpty ? [] : state.followers.values.filter { !$0.deniedOnly || record.ending == .refused }
         }
+        guard !followers.isEmpty else { return }
+        let entry = FlowEntry(record, trustDomain: trustDomain, names: names)
         for follower in followers {
             if case .dropped = follower.continuation.yield(entry) { followerDrops.add(1, ordering: .relaxed) }
         }

@@ -9,17 +9,19 @@ final class FlowMetrics: Sendable {
     /// Upper bounds of the duration histogram, in seconds.
     static let bounds: [Double] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600]
 
+    /// Numbers of services; `.none` for those that nobody knows.
     fileprivate struct Pair: Hashable {
-        let reporter: String
-        let source: ServiceIdentity?
-        let destination: ServiceIdentity?
+        let reporter: FlowRecord.Reporter
+        let source: ServiceID
+        let destination: ServiceID
         let isMutualTLS: Bool
         var isOther = false
 
-        var labels: [MetricSample.Label] {
+        func labels(_ names: (ServiceID) -> ServiceIdentity?) -> [MetricSample.Label] {
+            let (source, destination) = (names(source), names(destination))
             let (from, to) = isOther ? ("other", "other") : (Self.name(source), Self.name(destination))
             return [
-                MetricSample.Label("reporter", reporter),
+                MetricSample.Label("reporter", reporter == .source ? "source" : "destination"),
                 MetricSample.Label("source_workload", from),
                 MetricSample.Label("source_workload_namespace", isOther ? "other" : source?.namespace ?? "unknown"),
                 MetricSample.Label("destination_service", to),
@@ -49,13 +51,18 @@ final class FlowMetrics: Sendable {
 
     private let state = Mutex(State())
 
-    func count(_ record: FlowRecord, names: (ServiceID) -> ServiceIdentity?) {
+    private let names: @Sendable (ServiceID) -> ServiceIdentity?
+
+    init(names: @escaping @Sendable (ServiceID) -> ServiceIdentity?) { self.names = names }
+
+    func count(_ record: FlowRecord) {
+        func known(_ service: ServiceID) -> ServiceID { names(service) == nil ? .none : service }
         var pair = Pair(
-            reporter: record.reporter == .source ? "source" : "destination", source: names(record.source),
-            destination: names(record.destination), isMutualTLS: record.path == .tunnel)
+            reporter: record.reporter, source: known(record.source), destination: known(record.destination),
+            isMutualTLS: record.path == .tunnel)
         state.withLock { state in
             if state.series[pair] == nil, state.series.count >= Self.maximumSeries {
-                pair = Pair(reporter: pair.reporter, source: nil, destination: nil, isMutualTLS: pair.isMutualTLS, isOther: true)
+                pair = Pair(reporter: pair.reporter, source: .none, destination: .none, isMutualTLS: pair.isMutualTLS, isOther: true)
                 state.overflow += 1
             }
             state.add(record, to: pair)
@@ -64,7 +71,7 @@ final class FlowMetrics: Sendable {
 
     func families() -> [MetricFamily] {
         state.withLock { state in
-            let ordered = state.series.map { (labels: $0.key.labels, series: $0.value) }.sorted { left, right in
+            let ordered = state.series.map { (labels: $0.key.labels(names), series: $0.value) }.sorted { left, right in
                 left.labels.lexicographicallyPrecedes(right.labels) { $0.value < $1.value }
             }
             func counter(_ name: String, _ help: String, _ value: (Series) -> UInt64) -> MetricFamily {

@@ -51,12 +51,11 @@ struct DaemonCommand: AsyncParsableCommand {
     }
 
     private func serve(_ configuration: NodeConfiguration) async throws {
-        // Before any other thread exists.
-        let signals = Signals()
         let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
         LoggingSystem.bootstrap { JSONLogHandler(label: $0, level: level) }
         let log = Logger(label: "myelind")
         do throws(StartFailure) {
+            let signals = try Signals()
             let daemon = try await Daemon(configuration, log: log)
             await daemon.run(signals)
         } catch {

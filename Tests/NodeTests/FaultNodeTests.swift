@@ -41,7 +41,9 @@ import Testing
     }
 
     /// A python client that writes a byte ten times a second and says how many came back; it ends when a write or read fails.
-    private func startTicker(_ service: String) throws -> () -> Int {
+    private func startTicker(_ service: String) throws -> () -> Int { try startTickerProcess(service).count }
+
+    private func startTickerProcess(_ service: String) throws -> (process: ChildProcess, count: () -> Int) {
         let callee = lab.workload(service)
         let program = """
             import socket, sys, time
@@ -50,8 +52,8 @@ import Testing
             while True:
                 s.sendall(b'x'); s.recv(1); print('.', end='', flush=True); time.sleep(0.05)
             """
-        let output = try lab.spawn(in: caller, ["/usr/bin/python3", "-c", program]).output
-        return { (try? String(contentsOfFile: output, encoding: .utf8))?.prefix { $0 == "." }.count ?? 0 }
+        let (process, output) = try lab.spawn(in: caller, ["/usr/bin/python3", "-c", program])
+        return (process, { (try? String(contentsOfFile: output, encoding: .utf8))?.prefix { $0 == "." }.count ?? 0 })
     }
 
     @Test func whileTheDaemonIsDeadNothingIsSentAndAfterwardsAllIsWell() throws {
@@ -79,6 +81,23 @@ import Testing
         #expect(try eventually(10) { tickers[1]() > before[1] }, "the direct flow goes on")
         let status = try lab.control(node, ["status", "-o", "json"])
         #expect(status.output.contains("\"took_over\" : true"), "\(status)")
+    }
+
+    @Test func aStopLetsFlowsEndAndTakesNoNewOnes() throws {
+        let node = lab.nodes[0]
+        let ticker = try startTickerProcess("far")
+        #expect(try eventually(5) { ticker.count() > 3 })
+        let pid = try #require(lab.daemonProcesses(node).first)
+        kill(pid, SIGTERM)
+        #expect(try eventually(3) { lab.daemonLogTail(node).contains("draining") })
+        let carried = ticker.count()
+        #expect(try eventually(3) { ticker.count() > carried + 5 }, "what was there goes on")
+        #expect(try !echoes("far"), "nothing new")
+        #expect(try lab.isReady(node) == false)
+        ticker.process.end()
+        #expect(try eventually(5) { lab.daemonProcesses(node).isEmpty })
+        #expect(lab.daemonLogTail(node).contains("stopped"))
+        #expect(!FileManager.default.fileExists(atPath: node.statusSocket))
     }
 
     @Test func aSecondDaemonIsRefusedAndTheFirstServesOn() throws {

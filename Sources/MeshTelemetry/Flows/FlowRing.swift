@@ -12,7 +12,7 @@ package final class FlowRing: @unchecked Sendable {
     private let drops = Atomic<UInt64>(0)
 
     /// - Precondition: `capacity` is a power of two.
-    package init(capacity: Int = 16384) {
+    package init(capacity: Int = 4096) {
         precondition(capacity > 0 && capacity & (capacity - 1) == 0)
         self.capacity = capacity
         slots = .allocate(capacity: capacity)

@@ -57,8 +57,9 @@ int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 int clinux_clock_is_synchronised(void)
 {
 	struct timex state = {0};
+	int result = adjtimex(&state);
 
-	return adjtimex(&state) != TIME_ERROR;
+	return result < 0 ? -1 : result != TIME_ERROR;
 }
 
 void clinux_hide_memory(void) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }

@@ -70,11 +70,14 @@ extension NodeAdmin {
     }
 
     private func checkClock() -> CheckView {
-        isClockSynchronised()
-            ? CheckView("clock", .ok, "the kernel's clock is synchronised")
-            : CheckView(
+        switch isClockSynchronised() {
+        case true?: CheckView("clock", .ok, "the kernel's clock is synchronised")
+        case false?:
+            CheckView(
                 "clock", .warning, "the kernel's clock is not synchronised",
                 remedy: "run an NTP client: certificates of other nodes are judged by this clock")
+        case nil: CheckView("clock", .ok, "the daemon's sandbox does not let it ask; see timedatectl")
+        }
     }
 
     /// Can the daemons of the other nodes be reached? That is a TCP connect to the tunnel's port.

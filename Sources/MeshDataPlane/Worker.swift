@@ -54,6 +54,8 @@ final class Worker: @unchecked Sendable {
     var lingerDeadlines: DeadlineQueue
     /// Given up to accept and refuse a connection when descriptors run out.
     var reserve: Int32
+    /// The flow whose socket was told that more follows.
+    var gathering = SlabHandle.none
     var counters = WorkerCounters()
     /// Read by other threads: the generation adopted, and the counters of the last turn that had time for it.
     let generation = Atomic<UInt64>(0)

@@ -37,7 +37,7 @@ long clinux_gettid(void);
 /* Non-blocking, close-on-exec. */
 int clinux_eventfd(void);
 void clinux_name_thread(const char *name);
-/* 1 when the kernel's clock follows a time source, else 0. */
+/* 1 when the kernel's clock follows a time source, 0 when not, -1 when the kernel does not tell (a sandbox forbids the call). */
 int clinux_clock_is_synchronised(void);
 /* No core files and no ptrace of this process by others of its user. */
 void clinux_hide_memory(void);

@@ -19,12 +19,14 @@ struct SocketEnd: BitwiseCopyable {
     enum Outcome { case done, blocked, failed }
 
     /// Writes `bytes`, or queues what does not fit.
-    mutating func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+    ///
+    /// - Parameter more: more is about to follow; the kernel may gather it (MSG_MORE). Whoever says so pushes later.
+    mutating func write(_ bytes: UnsafeRawBufferPointer, more: Bool = false) -> Outcome {
         guard pending.isEmpty else {
             pending.append(bytes)
             return .blocked
         }
-        let count = send(socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
+        let count = send(socket, bytes.baseAddress, bytes.count, Int32(more ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL))
         if count == bytes.count { return .done }
         if count < 0 {
             guard errno == EAGAIN || errno == EINTR else { return .failed }

@@ -70,7 +70,10 @@ extension Worker {
             flow.pointee.near.pending.append(bytes)
             outcome = .blocked
         } else {
-            outcome = flow.pointee.near.write(bytes)
+            // A full frame is seldom the last one of a burst.
+            let more = bytes.count >= Self.fullFrame
+            outcome = flow.pointee.near.write(bytes, more: more)
+            noteGathering(handle, more && outcome == .done)
         }
         if outcome == .failed {
             tunnel.session?.consumedConnection(bytes.count)
@@ -81,6 +84,21 @@ extension Worker {
         if bytes.count > waiting {
             tunnel.session?.consumed(StreamID(rawValue: flow.pointee.stream), bytes.count - waiting)
         }
+    }
+
+    private static let fullFrame = HBONELimits.dataPayload
+
+    /// At most one socket gathers at a time.
+    private func noteGathering(_ handle: SlabHandle, _ gathers: Bool) {
+        if gathering != handle { pushGathered() }
+        gathering = gathers ? handle : .none
+    }
+
+    /// Sends what the kernel gathers. Setting TCP_NODELAY does that (tcp(7)).
+    func pushGathered() {
+        guard gathering != .none, let flow = flows.find(gathering) else { return }
+        gathering = .none
+        if flow.pointee.near.socket >= 0 { TCPSocket.disableDelay(flow.pointee.near.socket) }
     }
 
     func streamEnded(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {

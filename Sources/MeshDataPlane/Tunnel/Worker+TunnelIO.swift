@@ -31,6 +31,7 @@ extension Worker {
     }
 
     private func receive(_ tunnel: Tunnel) {
+        defer { pushGathered() }
         for _ in 0..<Self.readsPerTurn {
             let count = recv(tunnel.socket, scratch.baseAddress, scratch.count, 0)
             if count > 0 {

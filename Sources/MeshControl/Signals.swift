@@ -18,7 +18,8 @@ package struct Signals: Sendable {
     package init() throws(StartFailure) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
-            throw StartFailure(code: "signals", what: "cannot make a pipe: \(String(cString: strerror(errno)))", advice: "raise LimitNOFILE")
+            throw StartFailure(
+                code: "signals", what: "cannot make a pipe: \(String(cString: strerror(errno)))", advice: "raise LimitNOFILE")
         }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let (orders, continuation) = AsyncStream.makeStream(of: Order.self, bufferingPolicy: .bufferingNewest(8))

@@ -15,6 +15,23 @@ struct ControlCommand: AsyncParsableCommand {
             StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,
             PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, ConfigCommand.self, CheckCommand.self, ExplainCommand.self,
         ])
+
+    static func main() async { await main(inOrder(Array(CommandLine.arguments.dropFirst()))) }
+
+    /// Options may stand before the command too: `myelinctl --socket PATH status`.
+    private static func inOrder(_ words: [String]) -> [String] {
+        var options: [String] = []
+        var rest = words[...]
+        while let word = rest.first, word.hasPrefix("-"), !["-h", "--help"].contains(word) {
+            options.append(rest.removeFirst())
+            if !word.contains("="), let value = rest.first {
+                options.append(value)
+                rest = rest.dropFirst()
+            }
+        }
+        guard let command = rest.first else { return words }
+        return [command] + options + rest.dropFirst()
+    }
 }
 
 /// Exit statuses beyond success.

@@ -105,6 +105,13 @@ struct ControlProgramTests {
         }
     }
 
+    @Test func optionsMayStandBeforeTheCommand() async throws {
+        let before = try await run(["--socket", "/nowhere", "-o", "json", "status"])
+        let after = try await run(["status", "--socket", "/nowhere", "-o", "json"])
+        #expect(before.status == 2 && after.status == 2)
+        #expect(before.complaint == after.complaint && before.complaint.contains("/nowhere"))
+    }
+
     @Test(arguments: ["status", "workloads", "flows", "config"])
     func absenceOfTheDaemonHasAStatusAndARemedy(command: String) async throws {
         let outcome = try await run([command, "--socket", "/tmp/myelin-none"])

@@ -25,14 +25,16 @@ import Testing
         Scenario(name: "client resets after data", client: "send(1000); time.sleep(0.3); reset()", server: "say(drain())"),
         Scenario(name: "server resets after data", client: "send(10); say(drain())", server: "s.recv(10); time.sleep(0.3); reset()"),
         Scenario(
-            name: "server closes with unread data", client: "send(1000); time.sleep(0.6); say(drain())", server: "time.sleep(0.3); s.close()"),
+            name: "server closes with unread data", client: "send(1000); time.sleep(0.6); say(drain())",
+            server: "time.sleep(0.3); s.close()"),
         Scenario(
             name: "client resets while the server writes", client: "s.recv(10); time.sleep(0.3); reset()", server: "say(send(256 << 20))"),
         Scenario(
             name: "server resets while the client writes", client: "say(send(256 << 20))", server: "s.recv(10); time.sleep(0.3); reset()"),
         Scenario(name: "a large answer, then close", client: "fin(); say(drain())", server: "drain(); send(32 << 20); s.close()"),
         Scenario(
-            name: "a slow reader gets everything after the close", client: "time.sleep(1); say(drain())", server: "send(4 << 20); s.close()"),
+            name: "a slow reader gets everything after the close", client: "time.sleep(1); say(drain())", server: "send(4 << 20); s.close()"
+        ),
     ]
 
     /// What both programs have in common. `drain` reads to the end; a write that fails is `broken`, however the kernel calls it.

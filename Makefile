@@ -44,8 +44,7 @@ bpf: ## compile the kernel programs and put them beside the daemon
 
 test: ## everything: build, unit tests in parallel, node tests one by one as root (what the README promises)
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory build unit node-tests
-	@scripts/phase.sh --summary
+	@$(MAKE) --no-print-directory build unit node-tests; status=$$?; scripts/phase.sh --summary; exit $$status
 
 unit: ## unit tests and the repository's own lint, in parallel, without privileges (after `make build`)
 	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)'

@@ -19,6 +19,22 @@ package enum InterfaceAddresses {
         return addresses
     }
 
+    /// Indices of the interfaces that have an IPv6 address, loopback left out.
+    package static func indicesWithIPv6() throws(SystemError) -> Set<UInt32> {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        try checked("getifaddrs") { getifaddrs(&list) }
+        defer { freeifaddrs(list) }
+        var indices: Set<UInt32> = []
+        var next = list
+        while let entry = next {
+            next = entry.pointee.ifa_next
+            guard let raw = entry.pointee.ifa_addr, Int32(raw.pointee.sa_family) == AF_INET6 else { continue }
+            guard entry.pointee.ifa_flags & UInt32(IFF_LOOPBACK) == 0 else { continue }
+            indices.insert(if_nametoindex(entry.pointee.ifa_name))
+        }
+        return indices.subtracting([0])
+    }
+
     private static func address(_ raw: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
         switch Int32(raw.pointee.sa_family) {
         case AF_INET:

@@ -24,7 +24,13 @@ package struct RouteSocket: ~Copyable {
     }
 
     /// `ip route add local <prefix> dev lo table <table>`
-    package borrowing func addLocalRoute(to ip: IPAddress, prefix: UInt8, table: UInt32) throws(SystemError) {
+    ///
+    /// - Parameters:
+    ///   - device: the index of another device than `lo` for the route to belong to.
+    ///   - metric: the kernel's choice if nil; smaller ones go first.
+    package borrowing func addLocalRoute(
+        to ip: IPAddress, prefix: UInt8, table: UInt32, device: UInt32 = 1, metric: UInt32? = nil
+    ) throws(SystemError) {
         var message = NetlinkMessage(type: UInt16(RTM_NEWROUTE), flags: UInt16(NLM_F_CREATE | NLM_F_EXCL))
         var route = rtmsg()
         route.rtm_family = UInt8(ip.isV4 ? AF_INET : AF_INET6)
@@ -36,8 +42,9 @@ package struct RouteSocket: ~Copyable {
         message.append(route)
         if prefix > 0, ip.isV4 { message.append(attribute: UInt16(RTA_DST.rawValue), ip.v4.bigEndian) }
         if prefix > 0, !ip.isV4 { message.append(attribute: UInt16(RTA_DST.rawValue), ip.bytes) }
-        message.append(attribute: UInt16(RTA_OIF.rawValue), Self.loopback)
+        message.append(attribute: UInt16(RTA_OIF.rawValue), device)
         message.append(attribute: UInt16(RTA_TABLE.rawValue), table)
+        if let metric { message.append(attribute: UInt16(RTA_PRIORITY.rawValue), metric) }
         try socket.request(message, tolerating: [EEXIST])
     }
 

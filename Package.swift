@@ -70,7 +70,8 @@ let package = Package(
         mesh(
             "MeshDataPlane",
             [
-                "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshSnapshot", "MeshTelemetry",
+                "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshPolicy", "MeshSnapshot",
+                "MeshTelemetry",
             ]),
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
         mesh("MeshConfig", ["MeshTypes", "MeshPolicy", yams]),

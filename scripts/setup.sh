@@ -36,6 +36,8 @@ openssl|certificates for tests and peers
 tcpdump|shows what travels between the nodes
 "
 test_packages="
+nodejs|an unmodified server
+gunicorn|an unmodified server
 python3-venv|Envoy for the interoperability tests comes from PyPI
 "
 bench_packages="

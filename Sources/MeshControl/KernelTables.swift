@@ -18,6 +18,8 @@ package struct KernelTables: Equatable {
         for service in snapshot.allServices {
             addDestinations(of: service, in: snapshot)
             let local = service.endpoints.map(\.address).filter { snapshot.delivery($0) != nil }
+            // Requests are seen by the daemon only.
+            let direct = direct && !service.isHTTP
             if direct, !local.isEmpty {
                 localEndpoints[service.id] = Array(local.prefix(Capture.maximumLocalEndpoints))
             }

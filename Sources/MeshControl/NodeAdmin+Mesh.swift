@@ -35,10 +35,13 @@ extension NodeAdmin {
     }
 
     func policies() async -> [PolicyView] {
-        await parts.reconciler.policy.policies.sorted { $0.service < $1.service }.map { policy in
-            PolicyView(
+        let registry = await parts.reconciler.registry
+        let set = await parts.reconciler.policy
+        return set.policies.sorted { $0.service < $1.service }.map { policy in
+            let isHTTP = registry.isHTTP(ServiceIdentity(namespace: set.namespace, name: policy.service))
+            return PolicyView(
                 service: "\(policy.service)", allow: policy.allow.map(Self.text), deny: policy.deny.map(Self.text),
-                mtls: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforcedYet)
+                mtls: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforced(isHTTP: isHTTP))
         }
     }
 

@@ -73,10 +73,7 @@ package final class NodeDocuments: Sendable {
                 directory: configuration.policy, namespace: configuration.namespace, aliases: configuration.aliases)
             settle("policy")
             await reconciler.apply(policy: policy)
-            for file in policy.policies where !file.notEnforcedYet.isEmpty {
-                log.notice(
-                    "not enforced yet", metadata: ["service": "\(file.service)", "keys": "\(file.notEnforcedYet.joined(separator: ", "))"])
-            }
+            await noteUnenforced()
         } catch { report("policy", error) }
     }
 
@@ -85,7 +82,20 @@ package final class NodeDocuments: Sendable {
             let registry = try RegistryDocuments.load(path: configuration.registry, namespace: configuration.namespace)
             settle("registry")
             await reconciler.apply(registry: registry)
+            await noteUnenforced()
         } catch { report("registry", error) }
+    }
+
+    /// What of the policies has no effect on traffic, once both kinds of files are there to tell.
+    private func noteUnenforced() async {
+        let registry = await reconciler.registry
+        guard !registry.services.isEmpty else { return }
+        for policy in await reconciler.policy.policies {
+            let keys = policy.notEnforced(
+                isHTTP: registry.isHTTP(ServiceIdentity(namespace: configuration.namespace, name: policy.service)))
+            guard !keys.isEmpty else { continue }
+            log.notice("not enforced", metadata: ["service": "\(policy.service)", "keys": "\(keys.joined(separator: ", "))"])
+        }
     }
 
     private func settle(_ what: String) {

@@ -7,6 +7,7 @@ package import MeshTypes
 final class SharedState: Sendable {
     let options: DataPlaneOptions
     let load: EndpointLoad
+    let rates = RateLimits()
     let origin: OriginLookup
     let nameConnection: NameConnectionHandler?
     let report: HandshakeReport
@@ -79,6 +80,8 @@ package struct WorkerCounters: Sendable {
     package var tunnelsFailed: UInt64 = 0
     package var withoutRecord: UInt64 = 0
     package var descriptorsExhausted: UInt64 = 0
+    package var requests: UInt64 = 0
+    package var retries: UInt64 = 0
     package var generation: UInt64 = 0
 
     package init() {}

@@ -38,6 +38,8 @@ extension Worker {
     private func listConnections() -> [LiveConnection] {
         var all: [LiveConnection] = []
         flows.forEach { _, flow in
+            // Connections that requests are sent on are shown by the requests.
+            guard flow.pointee.upstream == .none, !flow.pointee.ends else { return }
             let stage =
                 switch flow.pointee.stage {
                 case .connecting: "connecting"
@@ -49,10 +51,19 @@ extension Worker {
                     worker: index, record: flow.pointee.record, stage: stage,
                     age: .nanoseconds(Int64(now &- flow.pointee.started))))
         }
+        callers.forEach { _, caller in
+            let isAsking = caller.pointee.stage == .exchange
+            all.append(
+                LiveConnection(
+                    worker: index, record: isAsking ? caller.pointee.exchange.record : newRecord(caller.pointee.origin),
+                    stage: isAsking ? "requesting" : "idle",
+                    age: .nanoseconds(isAsking ? Int64(now &- caller.pointee.exchange.started) : 0)))
+        }
         return all
     }
 
     private func drainAll() {
+        isDraining = true
         for listener in listeners.values { try? poller.remove(listener.socket.raw) }
         listeners = [:]
         if let listener = tunnelListener { try? poller.remove(listener.raw) }
@@ -65,10 +76,19 @@ extension Worker {
     /// The end of the thread: everything it carries is reset.
     func closeEverything() {
         drainAll()
+        var asking: [SlabHandle] = []
+        callers.forEach { handle, _ in asking.append(handle) }
+        for handle in asking {
+            if let caller = callers.find(handle) { abandonCaller(handle, caller) }
+        }
         var handles: [SlabHandle] = []
         flows.forEach { handle, _ in handles.append(handle) }
         for handle in handles {
             guard let flow = flows.find(handle) else { continue }
+            if flow.pointee.upstream != .none {
+                closeUpstream(handle, flow)
+                continue
+            }
             flow.pointee.near.abort()
             flow.pointee.far.abort()
             finish(handle, flow, .reset, .draining)

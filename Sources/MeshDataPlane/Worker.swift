@@ -35,6 +35,8 @@ final class Worker: @unchecked Sendable {
 
     var flows: Slab<Flow>
     var tunnels: Slab<Tunnel>
+    var callers: Slab<Caller>
+    var upstreams: Slab<Upstream>
     var snapshot: Snapshot?
     var now = MonotonicClock.now()
     var isStopping = false
@@ -52,6 +54,18 @@ final class Worker: @unchecked Sendable {
     var handshakeDeadlines: DeadlineQueue
     var keepaliveDeadlines: DeadlineQueue
     var lingerDeadlines: DeadlineQueue
+    /// The parsed head that is being worked on, and the one that is being written.
+    var fields = FieldTable()
+    var writer = HeadWriter()
+    var idleUpstreams = UpstreamPool()
+    var idleDeadlines = DeadlineQueue(delay: Worker.upstreamIdle)
+    var timers = TimerHeap()
+    /// Callers to go on with at the end of this batch.
+    var resumed: [SlabHandle] = []
+    /// Requests that are being answered, and those of them that were sent again.
+    var liveRequests = 0
+    var liveRetries = 0
+    var isDraining = false
     /// Given up to accept and refuse a connection when descriptors run out.
     var reserve: Int32
     /// The flow whose socket was told that more follows.
@@ -72,6 +86,8 @@ final class Worker: @unchecked Sendable {
         let options = shared.options
         flows = Slab(capacity: options.maximumFlows)
         tunnels = Slab(capacity: options.maximumTunnels)
+        callers = Slab(capacity: options.maximumFlows)
+        upstreams = Slab(capacity: options.maximumFlows)
         connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
         handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)
         keepaliveDeadlines = DeadlineQueue(delay: options.keepalive)
@@ -98,10 +114,18 @@ final class Worker: @unchecked Sendable {
                 let (token, ready) = events[event]
                 dispatch(token, ready)
             }
-            flushTunnels()
+            finishBatch()
             expire()
         }
         closeEverything()
+    }
+
+    /// What was put off until all events were seen. Flushing may resume callers, and those may have more to flush.
+    private func finishBatch() {
+        repeat {
+            pumpResumed()
+            flushTunnels()
+        } while !resumed.isEmpty
     }
 
     private func dispatch(_ token: UInt64, _ ready: Poller.Interest) {
@@ -110,6 +134,7 @@ final class Worker: @unchecked Sendable {
         case .near: nearReady(handle, ready)
         case .far: farReady(handle, ready)
         case .tunnel: tunnelReady(handle, ready)
+        case .caller: callerReady(handle, ready)
         case .captureListener: acceptCaptured(handle.rawValue)
         case .tunnelListener: acceptTunnels()
         case .mailbox: readMail()
@@ -122,7 +147,9 @@ final class Worker: @unchecked Sendable {
         while let handle = handshakeDeadlines.popDue(now: now) { handshakeTimedOut(handle) }
         while let handle = keepaliveDeadlines.popDue(now: now) { keepAlive(handle) }
         while let handle = lingerDeadlines.popDue(now: now) { lingered(handle) }
-        flushTunnels()
+        while let handle = idleDeadlines.popDue(now: now) { idleTimedOut(handle) }
+        while let (handle, due) = timers.popDue(now: now) { callerTimer(handle, due) }
+        finishBatch()
         if now &- publishedAt > Self.publishInterval {
             publishedAt = now
             publishCounters()

@@ -42,6 +42,11 @@ package final class PolicySet: Sendable {
         return PolicyDecision(reason: .none, rule: rule)
     }
 
+    /// How requests to the service are treated; the defaults for one without a policy.
+    package func traffic(to service: ServiceIdentity) -> TrafficRules {
+        (service.namespace == namespace ? compiled[service.name]?.traffic : nil) ?? TrafficRules()
+    }
+
     /// True when plaintext may reach the service's ports (`mTLS: permissive`).
     package func isPermissive(_ service: ServiceIdentity) -> Bool {
         service.namespace == namespace && compiled[service.name]?.mutualTLS == .permissive
@@ -55,9 +60,11 @@ private struct CompiledPolicy: Sendable {
     /// Entries with an operation: only calls by this service are forbidden, not calls to it.
     private var deniedOutbound = NameTable()
     let mutualTLS: ServicePolicy.MutualTLS
+    let traffic: TrafficRules
 
     init(_ policy: ServicePolicy) {
         mutualTLS = policy.mutualTLS
+        traffic = TrafficRules(policy)
         for rule in policy.allow { allowed.insert(rule) }
         for rule in policy.deny {
             if rule.operation == nil { denied.insert(rule) } else { deniedOutbound.insert(rule) }

@@ -51,11 +51,15 @@ package struct ServicePolicy: Sendable {
     }
 
     /// What the file asks for that is read and checked but not applied to traffic yet, as the file writes it.
-    package var notEnforcedYet: [String] {
+    ///
+    /// - Parameter isHTTP: the service's requests are seen one by one, so that what the file says of them applies.
+    package func notEnforced(isHTTP: Bool) -> [String] {
         var keys: [String] = []
-        if timeouts.request != nil { keys.append("timeouts.request") }
-        if retries != nil { keys.append("retries") }
-        if rateLimit != nil { keys.append("rate_limit") }
+        if !isHTTP {
+            if timeouts.request != nil { keys.append("timeouts.request") }
+            if retries != nil { keys.append("retries") }
+            if rateLimit != nil { keys.append("rate_limit") }
+        }
         if circuitBreaker != nil { keys.append("circuit_breaker") }
         if concurrency != nil { keys.append("concurrency") }
         if queueLimit != nil { keys.append("queue") }

@@ -15,6 +15,9 @@ package struct RegistryState: Sendable {
     package func workloads(of node: String) -> [Workload] { workloads[node] ?? [] }
 
     package func service(_ identity: ServiceIdentity) -> ServiceRecord? { services.first { $0.identity == identity } }
+
+    /// Requests to the service are seen one by one.
+    package func isHTTP(_ identity: ServiceIdentity) -> Bool { service(identity)?.applicationProtocol == .http }
 }
 
 /// A service (R2.1).

@@ -31,6 +31,11 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case protocolViolation = 74
     case draining = 75
     case reset = 76
+    case deadlineExceeded = 77
+    case rateLimited = 78
+    case badRequest = 79
+    case badResponse = 80
+    case endpointClosed = 81
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -63,6 +68,11 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .protocolViolation: "protocol_violation"
         case .draining: "draining"
         case .reset: "reset"
+        case .deadlineExceeded: "deadline_exceeded"
+        case .rateLimited: "rate_limited"
+        case .badRequest: "bad_request"
+        case .badResponse: "bad_response"
+        case .endpointClosed: "endpoint_closed"
         }
     }
 

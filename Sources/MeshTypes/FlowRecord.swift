@@ -28,6 +28,8 @@ package struct FlowRecord: Sendable, BitwiseCopyable {
     /// The peer's identity was proved: by its certificate (tunnel) or by this kernel (local, direct).
     package var identityVerified = false
     package var isUDP = false
+    /// What was asked and answered, when the record stands for an HTTP request.
+    package var request = RequestFacts()
 
     package init() {}
 }

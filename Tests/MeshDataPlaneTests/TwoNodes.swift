@@ -19,15 +19,22 @@ final class TwoNodes: Sendable {
     let source: TestNode
     let destination: TestNode
     private let identities: IdentityStore
+    private let isHTTP: Bool
+    private let isLocal: Bool
     private let endpoints: Mutex<[SocketAddress]>
     private let policies: Mutex<PolicySet>
     private let generation = Atomic<UInt64>(0)
 
-    /// - Parameter endpoints: where `callee` answers, on the second node.
+    /// - Parameters:
+    ///   - endpoints: where `callee` answers, on the second node.
+    ///   - isHTTP: `callee` speaks HTTP.
+    ///   - isLocal: `callee` runs on the first node, beside its caller.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
-        destinationOptions: DataPlaneOptions = DataPlaneOptions()
+        destinationOptions: DataPlaneOptions = DataPlaneOptions(), isHTTP: Bool = false, isLocal: Bool = false
     ) async throws {
+        self.isHTTP = isHTTP
+        self.isLocal = isLocal
         let directory = try Scratch.directory()
         let authority = try EmbeddedCA.open(directory: directory, trustDomain: Self.trustDomain)
         identities = IdentityStore(authority: authority, trustDomain: Self.trustDomain)
@@ -43,12 +50,17 @@ final class TwoNodes: Sendable {
         destination.dataPlane.stop()
     }
 
-    static let allowed: PolicySet = {
+    static let allowed = allowing { _ in }
+
+    /// `caller` may call `callee`, whose own policy is what `change` makes of it.
+    static func allowing(_ change: (inout ServicePolicy) -> Void) -> PolicySet {
         let location = RuleLocation(file: "caller.yaml", line: 1, column: 1)
         var policy = ServicePolicy(service: caller.name, location: location)
         policy.allow = [PolicyRule(peer: .service(callee.name), location: location)]
-        return PolicySet([policy], namespace: "default")
-    }()
+        var callees = ServicePolicy(service: callee.name, location: location)
+        change(&callees)
+        return PolicySet([policy, callees], namespace: "default")
+    }
 
     func replace(policy: PolicySet? = nil, endpoints: [SocketAddress]? = nil) async throws {
         if let policy { policies.withLock { $0 = policy } }
@@ -75,18 +87,17 @@ final class TwoNodes: Sendable {
             generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
             policy: policies.withLock { $0 })
         let callees = endpoints.withLock { $0 }.map {
-            Endpoint(address: $0, locality: destination.locality, tunnel: destination.tunnel)
+            Endpoint(address: $0, locality: (isLocal ? source : destination).locality, tunnel: destination.tunnel)
         }
         let (callerID, calleeID) = (ServiceID(rawValue: 1), ServiceID(rawValue: 2))
         parts.services = [
             SnapshotService(id: callerID, identity: Self.caller, port: 1, virtualAddresses: [], endpoints: [], from: here),
             SnapshotService(
                 id: calleeID, identity: Self.callee, port: Self.virtual.port, virtualAddresses: [Self.virtual.ip],
-                endpoints: callees, from: here),
+                endpoints: callees, from: here, isHTTP: isHTTP, traffic: parts.policy.traffic(to: Self.callee)),
         ]
-        if node === source {
-            parts.credentials[callerID] = credentials[Self.caller]
-        } else {
+        if node === source { parts.credentials[callerID] = credentials[Self.caller] }
+        if (node === source) == isLocal {
             parts.credentials[calleeID] = credentials[Self.callee]
             for callee in callees {
                 parts.deliveries[callee.address] = Snapshot.Delivery(

@@ -12,6 +12,10 @@ enum Corpus {
         return stride(from: 0, to: digits.count, by: 2).map { UInt8(String(digits[$0..<$0 + 2]), radix: 16)! }
     }
 
+    static func text(_ name: String, in folder: String) throws -> String {
+        try String(contentsOf: directory(folder).appendingPathComponent(name), encoding: .utf8)
+    }
+
     private static func list(_ folder: String) -> [String] {
         let files = (try? FileManager.default.contentsOfDirectory(atPath: directory(folder).path)) ?? []
         return files.filter { $0.hasSuffix(".hex") }.map { String($0.dropLast(4)) }.sorted()

@@ -60,6 +60,7 @@ import Testing
         record.destinationAddress = SocketAddress("240.64.0.1:80")!
         record.endpoint = SocketAddress("10.0.0.2:80")!
         record.reason = .endpointTimeout
+        record.request.isPresent = true
         let entry = FlowEntry(record, trustDomain: "t") { ServiceIdentity(namespace: "n", name: ServiceName("s\($0.rawValue)")!) }
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase

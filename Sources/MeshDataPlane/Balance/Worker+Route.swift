@@ -13,7 +13,12 @@ extension Worker {
         flow.pointee.named = Int32(destination.endpoint ?? -1)
         switch Authorise.flow(from: flow.pointee.record.source, to: destination.service, in: snapshot) {
         case .refused(let reason): give(up: handle, flow, reason)
-        case .permitted(let permit): attempt(handle, flow, permit, snapshot)
+        case .permitted(let permit):
+            if snapshot.service(destination.service)?.isHTTP == true {
+                beginCaller(handle, flow)
+            } else {
+                attempt(handle, flow, permit, snapshot)
+            }
         }
     }
 
@@ -49,6 +54,7 @@ extension Worker {
 
     /// The attempt failed before a byte was relayed: another endpoint, or the end.
     func attemptFailed(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+        if flow.pointee.upstream != .none { return upstreamLost(handle, flow, reason) }
         flow.pointee.record.reason = reason
         uncount(flow, failed: true)
         flow.pointee.far.close()
@@ -62,6 +68,7 @@ extension Worker {
 
     /// The flow is refused: its caller gets a reset.
     func give(up handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+        if flow.pointee.upstream != .none { return upstreamLost(handle, flow, reason) }
         flow.pointee.near.abort()
         finish(handle, flow, .refused, reason)
     }
@@ -80,6 +87,7 @@ extension Worker {
         leaveTunnel(flow)
         flow.pointee.near.close()
         flow.pointee.far.close()
+        flow.pointee.outbound.free()
         flow.pointee.record.duration = now &- flow.pointee.started
         flow.pointee.record.ending = ending
         flow.pointee.record.reason = ending == .closed ? .none : reason
@@ -89,7 +97,9 @@ extension Worker {
     }
 
     func connectTimedOut(_ handle: SlabHandle) {
-        guard let flow = flows.find(handle), flow.pointee.stage == .connecting else { return }
+        guard let flow = flows.find(handle) else { return }
+        if flow.pointee.ends, now &- flow.pointee.attemptStarted >= connectDeadlines.delay { return forget(handle, flow) }
+        guard flow.pointee.stage == .connecting else { return }
         // An entry of an earlier attempt: this attempt's own follows.
         guard now &- flow.pointee.attemptStarted >= connectDeadlines.delay else { return }
         switch flow.pointee.kind {

@@ -27,6 +27,12 @@ struct Flow: BitwiseCopyable {
     /// The callee's socket of a `local` flow.
     var far = SocketEnd()
     var tunnel = SlabHandle.none
+    /// The HTTP side, of a connection that requests are sent on; the near end is the worker itself then, and has no socket.
+    var upstream = SlabHandle.none
+    /// Bytes of requests that the tunnel did not take yet.
+    var outbound = ByteQueue()
+    /// Nobody uses it any more: its stream ends in order, and what still comes is thrown away.
+    var ends = false
     /// 0 while there is no stream.
     var stream: Int32 = 0
     /// The stream was ended by the peer, or gone altogether.
@@ -57,6 +63,7 @@ enum TokenTag: UInt64 {
     case captureListener = 3
     case tunnelListener = 4
     case mailbox = 5
+    case caller = 6
 
     static let mask: UInt64 = 0xff00_0000
 

@@ -9,6 +9,8 @@ struct SocketEnd: BitwiseCopyable {
     var pending = ByteQueue()
     /// Edge-triggered readiness: true until a call says otherwise.
     var isReadable = false
+    /// The poller said that the other side has finished: no event follows, so only an empty read is the end of what there is.
+    var isLastEvent = false
     /// It has no more to say: its FIN was read.
     var readEnded = false
     /// The other side has no more to say: a FIN follows what is pending.
@@ -57,6 +59,15 @@ struct SocketEnd: BitwiseCopyable {
         shutdown(socket, Int32(SHUT_WR))
         writeEnded = true
     }
+
+    /// What the poller said of it.
+    mutating func note(_ ready: Poller.Interest) {
+        if !ready.isDisjoint(with: [.readable, .hangUp, .peerHalfClosed, .error]) { isReadable = true }
+        if !ready.isDisjoint(with: [.hangUp, .peerHalfClosed, .error]) { isLastEvent = true }
+    }
+
+    /// A read took less than it could: nothing is left, unless the end is.
+    mutating func noteShortRead() { isReadable = isLastEvent }
 
     /// Both directions have ended in order.
     var isComplete: Bool { readEnded && writeEnded }

@@ -8,7 +8,7 @@ extension Worker {
     func nearReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
         guard let flow = flows.find(handle) else { return }
         let hasFailed = ready.contains(.error)
-        if !ready.isDisjoint(with: [.readable, .hangUp, .peerHalfClosed, .error]) { flow.pointee.near.isReadable = true }
+        flow.pointee.near.note(ready)
         switch (flow.pointee.kind, flow.pointee.stage) {
         case (.local, .relaying): pumpLocal(handle, flow)
         case (.local, .connecting), (.outgoing, .connecting):
@@ -25,7 +25,8 @@ extension Worker {
 
     func farReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
         guard let flow = flows.find(handle) else { return }
-        if !ready.isDisjoint(with: [.readable, .hangUp, .peerHalfClosed, .error]) { flow.pointee.far.isReadable = true }
+        flow.pointee.far.note(ready)
+        if flow.pointee.upstream != .none { return upstreamReady(handle, flow, ready) }
         switch flow.pointee.stage {
         case .connecting:
             guard !ready.isDisjoint(with: [.writable, .error, .hangUp]) else { return }
@@ -99,6 +100,8 @@ extension Worker {
 
     /// A reset came from one side: the other gets what was received before, then a reset.
     func beginReset(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        if flow.pointee.upstream != .none { return upstreamLost(handle, flow, .endpointClosed) }
+        if flow.pointee.ends { return forget(handle, flow) }
         flow.pointee.stage = .resetting
         flow.pointee.attemptStarted = now
         flushBeforeReset(handle, flow)

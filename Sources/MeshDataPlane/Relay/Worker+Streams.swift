@@ -24,6 +24,8 @@ extension Worker {
     /// Fills a DATA frame straight from the socket.
     func pull(_ handle: SlabHandle, into buffer: UnsafeMutableRawBufferPointer) -> PullResult {
         guard let flow = flows.find(handle) else { return .reset(.cancel) }
+        if flow.pointee.ends { return .last(0) }
+        if flow.pointee.upstream != .none || !flow.pointee.outbound.isEmpty { return pullOutbound(flow, into: buffer) }
         guard flow.pointee.stage == .relaying, flow.pointee.near.isReadable else { return .later }
         while true {
             let count = recv(flow.pointee.near.socket, buffer.baseAddress, buffer.count, 0)
@@ -55,10 +57,11 @@ extension Worker {
     }
 
     func streamData(_ handle: SlabHandle, _ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) {
-        guard let flow = flows.find(handle), flow.pointee.stage != .resetting else {
+        guard let flow = flows.find(handle), flow.pointee.stage != .resetting, !flow.pointee.ends else {
             tunnel.session?.consumedConnection(bytes.count)
             return
         }
+        if flow.pointee.upstream != .none { return takeStreamAnswer(handle, flow, tunnel, bytes) }
         if flow.pointee.kind == .outgoing {
             flow.pointee.record.received += UInt64(bytes.count)
         } else {
@@ -102,6 +105,8 @@ extension Worker {
     }
 
     func streamEnded(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        if flow.pointee.upstream != .none { return upstreamEnded(handle, flow) }
+        if flow.pointee.ends { return }
         flow.pointee.near.finishes = true
         if flow.pointee.stage == .relaying { flow.pointee.near.finishIfDue() }
     }
@@ -117,6 +122,8 @@ extension Worker {
     /// Both directions of the stream have ended.
     func streamClosed(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
         flow.pointee.streamEnded = true
+        if flow.pointee.upstream != .none { return upstreamEnded(handle, flow) }
+        if flow.pointee.ends { return forget(handle, flow) }
         if flow.pointee.stage == .relaying { finishStreamIfComplete(handle, flow) }
     }
 
@@ -134,7 +141,7 @@ extension Worker {
     // MARK: Windows
 
     /// Received bytes: connection credit at once while the tunnel's backlog is bounded.
-    private func takeBacklog(_ tunnel: Tunnel, _ received: Int, _ waiting: Int) {
+    func takeBacklog(_ tunnel: Tunnel, _ received: Int, _ waiting: Int) {
         tunnel.backlog += waiting
         if tunnel.backlog > shared.options.maximumTunnelBacklog {
             tunnel.withheld += received

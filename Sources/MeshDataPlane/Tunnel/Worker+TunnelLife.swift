@@ -147,6 +147,7 @@ extension Worker {
             default: return attemptFailed(handle, flow, reason == .none ? .endpointRefused : reason)
             }
         }
+        if flow.pointee.upstream != .none { return upstreamConnected(handle, flow) }
         flow.pointee.stage = .relaying
         flow.pointee.record.reason = .none
         startReadingCaller(handle, flow)

@@ -76,7 +76,7 @@ struct NodeDocuments {
             lines.append("    namespace: \(plan.topology.namespace)")
             lines.append("    host: \(service.name).svc.cluster.local")
             lines.append("    port: \(service.port)")
-            lines.append("    protocol: http")
+            lines.append("    protocol: \(service.applicationProtocol)")
             lines.append("    metadata: {team: core, version: \(service.version)}")
             lines.append("    endpoints: [\(endpoints.joined(separator: ", "))]")
         }

@@ -36,7 +36,10 @@ extension Topology {
             Service("chain-rpc", port: 8090, program: .nginx, on: [.host(one)], policy: "allow: []\n"),
             Service("projects", port: 8091, program: .python, on: [.pod(two)], policy: "allow: []\n"),
         ]
-        for index in services.indices where services[index].name == "llm-proxy" { services[index].family = .ipv6Only }
+        for index in services.indices {
+            services[index].applicationProtocol = "http"
+            if services[index].name == "llm-proxy" { services[index].family = .ipv6Only }
+        }
         var topology = Topology(
             nodes: [
                 Node(name: one, zone: "eu-central-1a", region: "eu-central-1"),

@@ -42,6 +42,8 @@ package struct Topology: Codable, Sendable {
         /// The text of `policy/<name>.yaml`; nil: no file, so it may call nothing.
         package var policy: String?
         package var version = "v1.0.0"
+        /// `protocol` of its record.
+        package var applicationProtocol = "tcp"
 
         package init(_ name: String, port: UInt16, program: Program, on instances: [Instance], policy: String?) {
             self.name = name

@@ -33,6 +33,12 @@ extension DenialReason {
         case .protocolViolation: "the peer broke HTTP/2's rules or flooded it; it is broken or hostile"
         case .draining: "the daemon is stopping; try again"
         case .reset: "one side aborted the flow; look at the program that did"
+        case .deadlineExceeded:
+            "no answer within the request's deadline; raise timeouts.request of the callee's policy, or look why it is slow"
+        case .rateLimited: "the callee's rate_limit is used up; call less often, or raise it"
+        case .badRequest: "the request is not HTTP/1.1 as RFC 9112 defines it; the answer says what is wrong with it"
+        case .badResponse: "the callee's answer is not HTTP/1.1 as RFC 9112 defines it; look at the callee"
+        case .endpointClosed: "the callee closed the connection without an answer; did it crash or restart"
         }
     }
 }

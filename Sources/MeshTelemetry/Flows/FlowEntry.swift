@@ -25,6 +25,26 @@ package struct FlowEntry: Codable, Sendable, Equatable {
     /// `closed`, `reset` or `refused`.
     package let ending: String
     package let transport: String
+    /// Absent for a connection.
+    package let request: Request?
+
+    /// An HTTP request.
+    package struct Request: Codable, Sendable, Equatable {
+        package let method: String
+        /// Without its query; cut after 96 bytes.
+        package let path: String
+        /// Of the answer; 0 when there was none.
+        package let status: Int
+        /// Endpoints that were asked.
+        package let attempts: Int
+
+        package init(method: String, path: String, status: Int, attempts: Int) {
+            self.method = method
+            self.path = path
+            self.status = status
+            self.attempts = attempts
+        }
+    }
 
     /// One side of a flow; what is not known is absent.
     package struct Party: Codable, Sendable, Equatable {
@@ -56,6 +76,10 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         durationMs = Double((record.duration + 500) / 1000) / 1000
         ending = "\(record.ending)"
         transport = record.isUDP ? "udp" : "tcp"
+        let facts = record.request
+        request =
+            facts.isPresent
+            ? Request(method: facts.method.name, path: facts.path, status: Int(facts.status), attempts: Int(facts.attempts)) : nil
     }
 }
 

@@ -44,12 +44,25 @@ struct FlowLine {
         put("\",\"reason\":\"")
         put(record.reason.code)
         put(record.reporter == .source ? "\",\"reporter\":\"source\"" : "\",\"reporter\":\"destination\"")
+        if record.request.isPresent { request(record.request) }
         put(",\"source\":")
         party(record.source, record.sourceAddress, endpoint: nil)
         put(",\"time\":\"")
         time(record.start)
         put(record.isUDP ? "\",\"transport\":\"udp\"" : "\",\"transport\":\"tcp\"")
         put(isRefused ? ",\"verdict\":\"denied\"}\n" : ",\"verdict\":\"allowed\"}\n")
+    }
+
+    private mutating func request(_ facts: RequestFacts) {
+        put(",\"request\":{\"attempts\":")
+        put(UInt64(facts.attempts))
+        put(",\"method\":\"")
+        put(facts.method.name)
+        put("\",\"path\":\"")
+        put(Self.escaped(facts.path))
+        put("\",\"status\":")
+        put(UInt64(facts.status))
+        put("}")
     }
 
     private mutating func party(_ service: ServiceID, _ address: SocketAddress, endpoint: SocketAddress?) {

@@ -21,6 +21,7 @@ package final class FlowLog: Sendable {
     private let trustDomain: String
     private let output: LineFile
     private let metrics: FlowMetrics
+    private let requests: RequestMetrics
     /// Used by the log's thread, and by `stop` of a log that never ran.
     private let line: Mutex<FlowLine>
     private let state = Mutex(State())
@@ -51,6 +52,7 @@ package final class FlowLog: Sendable {
         self.trustDomain = trustDomain
         self.output = LineFile(output)
         metrics = FlowMetrics(names: names)
+        requests = RequestMetrics(names: names)
         line = Mutex(FlowLine(names: names, trustDomain: trustDomain))
     }
 
@@ -113,7 +115,7 @@ package final class FlowLog: Sendable {
 
     package func families() -> [MetricFamily] {
         let dropped = rings.reduce(0) { $0 + $1.dropped }
-        return metrics.families() + [
+        return metrics.families() + requests.families() + [
             MetricFamily(
                 name: "myelin_access_log_dropped_total", help: "Flows that found the ring to the access log full.", kind: .counter,
                 samples: [MetricSample(value: Double(dropped))]),
@@ -148,6 +150,7 @@ package final class FlowLog: Sendable {
             for ring in rings {
                 ring.drain { record in
                     metrics.count(record)
+                    requests.count(record)
                     keep(record)
                     if output.isOn { line.append(record) }
                 }

@@ -9,31 +9,6 @@ final class FlowMetrics: Sendable {
     /// Upper bounds of the duration histogram, in seconds.
     static let bounds: [Double] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 600]
 
-    /// Numbers of services; `.none` for those that nobody knows.
-    fileprivate struct Pair: Hashable {
-        let reporter: FlowRecord.Reporter
-        let source: ServiceID
-        let destination: ServiceID
-        let isMutualTLS: Bool
-        var isOther = false
-
-        func labels(_ names: (ServiceID) -> ServiceIdentity?) -> [MetricSample.Label] {
-            let (source, destination) = (names(source), names(destination))
-            let (from, to) = isOther ? ("other", "other") : (Self.name(source), Self.name(destination))
-            return [
-                MetricSample.Label("reporter", reporter == .source ? "source" : "destination"),
-                MetricSample.Label("source_workload", from),
-                MetricSample.Label("source_workload_namespace", isOther ? "other" : source?.namespace ?? "unknown"),
-                MetricSample.Label("destination_service", to),
-                MetricSample.Label("destination_service_namespace", isOther ? "other" : destination?.namespace ?? "unknown"),
-                MetricSample.Label("request_protocol", "tcp"),
-                MetricSample.Label("connection_security_policy", isMutualTLS ? "mutual_tls" : "none"),
-            ]
-        }
-
-        private static func name(_ identity: ServiceIdentity?) -> String { identity.map { "\($0.name)" } ?? "unknown" }
-    }
-
     fileprivate struct Series {
         var flows: UInt64 = 0
         var sent: UInt64 = 0
@@ -43,7 +18,7 @@ final class FlowMetrics: Sendable {
     }
 
     fileprivate struct State {
-        var series: [Pair: Series] = [:]
+        var series: [ServicePair: Series] = [:]
         var buckets = [UInt64](repeating: 0, count: FlowMetrics.bounds.count + 1)
         var durationSum = 0.0
         var overflow: UInt64 = 0
@@ -56,13 +31,12 @@ final class FlowMetrics: Sendable {
     init(names: @escaping @Sendable (ServiceID) -> ServiceIdentity?) { self.names = names }
 
     func count(_ record: FlowRecord) {
-        func known(_ service: ServiceID) -> ServiceID { names(service) == nil ? .none : service }
-        var pair = Pair(
-            reporter: record.reporter, source: known(record.source), destination: known(record.destination),
-            isMutualTLS: record.path == .tunnel)
+        // Requests have metrics of their own; refusals are counted here, whatever was refused.
+        guard !record.request.isPresent || record.ending == .refused else { return }
+        var pair = ServicePair(record, names)
         state.withLock { state in
             if state.series[pair] == nil, state.series.count >= Self.maximumSeries {
-                pair = Pair(reporter: pair.reporter, source: .none, destination: .none, isMutualTLS: pair.isMutualTLS, isOther: true)
+                pair = pair.other
                 state.overflow += 1
             }
             state.add(record, to: pair)
@@ -71,7 +45,7 @@ final class FlowMetrics: Sendable {
 
     func families() -> [MetricFamily] {
         state.withLock { state in
-            let ordered = state.series.map { (labels: $0.key.labels(names), series: $0.value) }.sorted { left, right in
+            let ordered = state.series.map { (labels: $0.key.labels(names, protocol: "tcp"), series: $0.value) }.sorted { left, right in
                 left.labels.lexicographicallyPrecedes(right.labels) { $0.value < $1.value }
             }
             func counter(_ name: String, _ help: String, _ value: (Series) -> UInt64) -> MetricFamily {
@@ -100,7 +74,7 @@ final class FlowMetrics: Sendable {
 }
 
 extension FlowMetrics.State {
-    fileprivate mutating func add(_ record: FlowRecord, to pair: FlowMetrics.Pair) {
+    fileprivate mutating func add(_ record: FlowRecord, to pair: ServicePair) {
         var entry = series[pair] ?? FlowMetrics.Series()
         defer { series[pair] = entry }
         guard record.ending != .refused else {

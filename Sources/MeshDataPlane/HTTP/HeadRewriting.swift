@@ -1,0 +1,95 @@
+internal import MeshProtocols
+internal import MeshTypes
+
+/// Heads as the mesh passes them on: written anew from what was parsed, so that the receiver can read them in one way only.
+enum HeadRewriting {
+    /// What a request carries on besides its own fields.
+    struct RequestAdditions {
+        let traceparent: TraceParent?
+        /// Sixteen bytes; written as an UUID when the caller gave no identifier.
+        let requestID: (high: UInt64, low: UInt64)
+        /// Milliseconds that are left.
+        let deadline: UInt64
+    }
+
+    static func request(
+        _ head: RequestHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, _ additions: RequestAdditions,
+        to writer: inout HeadWriter
+    ) {
+        writer.removeAll()
+        writer.append(head.methodName.slice(of: bytes))
+        writer.append(" ")
+        if head.target.isEmpty { writer.append("/") } else { writer.append(head.target.slice(of: bytes)) }
+        writer.append(head.isOldVersion ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
+        if !head.authority.isEmpty {
+            writer.append("host: ")
+            writer.append(head.authority.slice(of: bytes))
+            writer.append("\r\n")
+        }
+        for index in 0..<fields.count {
+            let field = fields[index]
+            switch field.kind {
+            case .host, .deadline, .reason: continue
+            case .traceparent where additions.traceparent != nil: continue
+            default: if !field.kind.isHopByHop, !field.isNominated { writer.append(field, of: bytes) }
+            }
+        }
+        if head.acceptsTrailers { writer.append("te: trailers\r\nconnection: te\r\n") }
+        if !head.upgrade.isEmpty {
+            writer.append("connection: upgrade\r\nupgrade: ")
+            writer.append(head.upgrade.slice(of: bytes))
+            writer.append("\r\n")
+        }
+        if head.isOldVersion { writer.append("connection: close\r\n") }
+        if head.requestID.isEmpty { append(additions.requestID, to: &writer) }
+        if let trace = additions.traceparent { writer.append(trace) }
+        writer.append("x-myelin-deadline: ")
+        writer.append(decimal: additions.deadline)
+        writer.append("\r\n\r\n")
+    }
+
+    /// - Parameter closes: the caller's connection ends with this answer.
+    static func response(
+        _ head: ResponseHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, closes: Bool, keepsOldVersionAlive: Bool,
+        to writer: inout HeadWriter
+    ) {
+        writer.removeAll()
+        writer.append("HTTP/1.1 ")
+        writer.append(decimal: UInt64(head.status))
+        writer.append(" ")
+        writer.append(head.phrase.slice(of: bytes))
+        writer.append("\r\n")
+        for index in 0..<fields.count {
+            let field = fields[index]
+            if field.kind.isHopByHop || field.isNominated || field.kind == .reason { continue }
+            writer.append(field, of: bytes)
+        }
+        if head.status == 101 {
+            writer.append("connection: upgrade\r\nupgrade: ")
+            writer.append(head.upgrade.slice(of: bytes))
+            writer.append("\r\n")
+        } else if closes {
+            writer.append("connection: close\r\n")
+        } else if keepsOldVersionAlive {
+            writer.append("connection: keep-alive\r\n")
+        }
+        writer.append("\r\n")
+    }
+
+    /// As an UUID of version 4 (RFC 9562 §5.4).
+    private static func append(_ id: (high: UInt64, low: UInt64), to writer: inout HeadWriter) {
+        let high = id.high & ~0xf000 | 0x4000
+        let low = id.low & ~(3 << 62) | 2 << 62
+        writer.append("x-request-id: ")
+        writer.append(hexadecimal: high >> 32, digits: 8)
+        writer.append("-")
+        writer.append(hexadecimal: high >> 16 & 0xffff, digits: 4)
+        writer.append("-")
+        writer.append(hexadecimal: high & 0xffff, digits: 4)
+        writer.append("-")
+        writer.append(hexadecimal: low >> 48, digits: 4)
+        writer.append("-")
+        writer.append(hexadecimal: low & 0xffff_ffff_ffff, digits: 12)
+        writer.append("\r\n")
+    }
+}

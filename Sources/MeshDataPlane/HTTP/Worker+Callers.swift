@@ -1,0 +1,290 @@
+internal import Glibc
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshSystem
+internal import MeshTypes
+
+/// The connections of callers to services that speak HTTP: heads and bodies in, answers out.
+extension Worker {
+    /// Nanoseconds that the head of a request may take once it has begun.
+    private static let headTimeout: UInt64 = 10_000_000_000
+    /// Nanoseconds that a caller has to close a connection on which nothing more is answered.
+    private static let closingTimeout: UInt64 = 2_000_000_000
+    /// Reads per caller and event, so that one does not hold the worker.
+    private static let callerReads = 16
+
+    /// The flow was permitted and its service speaks HTTP: from here on its requests are carried one by one.
+    func beginCaller(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        var record = flow.pointee.record
+        let socket = flow.pointee.near.socket
+        let origin = Caller.Origin(
+            source: record.source, workload: record.workload, sourceAddress: record.sourceAddress,
+            destinationAddress: record.destinationAddress, destination: record.destination, named: flow.pointee.named)
+        flows.remove(handle)
+        guard let (caller, _) = callers.insert(Caller(origin, socket: socket)) else { return refuse(socket, &record, .overloaded) }
+        watch(socket, .caller, caller)
+    }
+
+    func callerReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
+        guard let caller = callers.find(handle) else { return }
+        if ready.contains(.error) { return abandonCaller(handle, caller) }
+        caller.pointee.end.note(ready)
+        guard flushCaller(handle, caller) else { return }
+        pumpCaller(handle)
+    }
+
+    /// Goes on with the caller at the end of the batch.
+    func resume(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        guard !caller.pointee.isResumed else { return }
+        caller.pointee.isResumed = true
+        resumed.append(handle)
+    }
+
+    func pumpResumed() {
+        while !resumed.isEmpty {
+            let batch = resumed
+            resumed.removeAll(keepingCapacity: true)
+            for handle in batch {
+                callers.find(handle)?.pointee.isResumed = false
+                pumpCaller(handle)
+            }
+        }
+    }
+
+    /// Does what there is to do with the bytes that have come, until there are none or something must be awaited.
+    func pumpCaller(_ handle: SlabHandle) {
+        for _ in 0..<Self.callerReads {
+            guard let caller = callers.find(handle) else { return }
+            let goesOn =
+                switch caller.pointee.stage {
+                case .head: readHead(handle, caller)
+                case .exchange: feedBody(handle, caller)
+                case .closing: discard(handle, caller)
+                }
+            guard goesOn else { return }
+        }
+        if let caller = callers.find(handle) { resume(handle, caller) }
+    }
+
+    // MARK: Heads
+
+    /// - Returns: whether there may be more to do at once.
+    private func readHead(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
+        // The next request starts when the caller has taken the last answer: that bounds what waits for it.
+        guard caller.pointee.end.pending.isEmpty else { return false }
+        if caller.pointee.hasUnreadInput { return parseHead(handle, caller, caller.pointee.input.readable, isQueued: true) }
+        guard let bytes = receive(handle, caller) else { return false }
+        if caller.pointee.input.isEmpty { return parseHead(handle, caller, bytes, isQueued: false) }
+        caller.pointee.input.append(bytes)
+        return parseHead(handle, caller, caller.pointee.input.readable, isQueued: true)
+    }
+
+    /// - Parameter isQueued: the bytes are those of the caller's `input`.
+    private func parseHead(
+        _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ bytes: UnsafeRawBufferPointer, isQueued: Bool
+    ) -> Bool {
+        var start = 0
+        // An empty line before a request line is passed over (RFC 9112 §2.2).
+        if caller.pointee.scanner.isFresh, bytes.count >= 2, bytes[0] == 13, bytes[1] == 10 { start = 2 }
+        let message = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        switch caller.pointee.scanner.scan(message) {
+        case .incomplete:
+            if isQueued { caller.pointee.input.consume(start) } else { caller.pointee.input.append(message) }
+            caller.pointee.hasUnreadInput = false
+            if caller.pointee.headSince == 0, !message.isEmpty {
+                caller.pointee.headSince = now
+                schedule(handle, caller, at: now + Self.headTimeout)
+            }
+            return caller.pointee.end.isReadable
+        case .refused(let refusal):
+            refuseMessage(handle, caller, refusal)
+            return false
+        case .complete(let length):
+            caller.pointee.scanner = HeadScanner()
+            caller.pointee.headSince = 0
+            let head = UnsafeRawBufferPointer(rebasing: message[..<length])
+            guard prepareExchange(handle, caller, head) else { return false }
+            if isQueued {
+                caller.pointee.input.consume(start + length)
+            } else {
+                caller.pointee.input.append(UnsafeRawBufferPointer(rebasing: message[length...]))
+            }
+            caller.pointee.hasUnreadInput = !caller.pointee.input.isEmpty
+            startExchange(handle, caller)
+            return true
+        }
+    }
+
+    /// What the socket has; nil when there is nothing now, or the caller has gone and been dealt with.
+    private func receive(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> UnsafeRawBufferPointer? {
+        guard caller.pointee.end.isReadable, !caller.pointee.end.readEnded else { return nil }
+        while true {
+            let count = recv(caller.pointee.end.socket, scratch.baseAddress, scratch.count, 0)
+            if count > 0 {
+                if count < scratch.count { caller.pointee.end.noteShortRead() }
+                return UnsafeRawBufferPointer(rebasing: scratch[..<count])
+            }
+            if count < 0, errno == EINTR { continue }
+            if count < 0, errno == EAGAIN {
+                caller.pointee.end.isReadable = false
+                return nil
+            }
+            caller.pointee.end.readEnded = true
+            if count < 0 || caller.pointee.stage == .exchange {
+                abandonCaller(handle, caller)
+            } else if caller.pointee.end.pending.isEmpty {
+                // Between requests nothing is lost; within a head it was never a request.
+                removeCaller(handle, caller)
+            }
+            return nil
+        }
+    }
+
+    // MARK: Bodies
+
+    private func feedBody(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
+        let exchange = caller.pointee.exchange
+        guard exchange.stage == .sent || exchange.stage == .answering, !exchange.body.hasEnded,
+            let flow = flows.find(exchange.upstream), takesMore(flow)
+        else { return false }
+        if !caller.pointee.input.isEmpty {
+            guard let taken = passOn(handle, caller, flow, caller.pointee.input.readable) else { return false }
+            caller.pointee.input.consume(taken)
+            caller.pointee.hasUnreadInput = !caller.pointee.input.isEmpty
+            return true
+        }
+        guard let bytes = receive(handle, caller) else { return false }
+        guard let taken = passOn(handle, caller, flow, bytes) else { return false }
+        caller.pointee.input.append(UnsafeRawBufferPointer(rebasing: bytes[taken...]))
+        caller.pointee.hasUnreadInput = taken < bytes.count
+        return true
+    }
+
+    /// - Returns: how many of the bytes belonged to the body; nil when the exchange is over.
+    private func passOn(
+        _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ flow: UnsafeMutablePointer<Flow>, _ bytes: UnsafeRawBufferPointer
+    ) -> Int? {
+        switch caller.pointee.exchange.body.take(bytes) {
+        case .failure(let refusal):
+            dropUpstream(caller)
+            if caller.pointee.exchange.stage == .answering {
+                abandonCaller(handle, caller)
+            } else {
+                refuseMessage(handle, caller, refusal)
+            }
+            return nil
+        case .success(let count):
+            let part = UnsafeRawBufferPointer(rebasing: bytes[..<count])
+            caller.pointee.exchange.record.sent += UInt64(count)
+            caller.pointee.exchange.keep(part)
+            guard write(part, to: flow) else {
+                upstreamLost(caller.pointee.exchange.upstream, flow, .endpointClosed)
+                return nil
+            }
+            return count
+        }
+    }
+
+    // MARK: Answers
+
+    /// Writes what waits for the caller. - Returns: false when the caller is gone.
+    private func flushCaller(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
+        guard !caller.pointee.end.pending.isEmpty else { return true }
+        guard let written = caller.pointee.end.flush() else {
+            abandonCaller(handle, caller)
+            return false
+        }
+        credit(caller.pointee.exchange.upstream, written)
+        caller.pointee.end.finishIfDue()
+        guard caller.pointee.end.pending.isEmpty else { return true }
+        if caller.pointee.stage == .exchange { readUpstream(caller.pointee.exchange.upstream) }
+        if let caller = callers.find(handle), caller.pointee.stage == .closing, caller.pointee.end.readEnded {
+            removeCaller(handle, caller)
+        }
+        return callers.find(handle) != nil
+    }
+
+    /// - Returns: false when the caller is gone.
+    func write(_ bytes: UnsafeRawBufferPointer, toCaller handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
+        caller.pointee.exchange.record.received += UInt64(bytes.count)
+        guard caller.pointee.end.write(bytes) != .failed else {
+            abandonCaller(handle, caller)
+            return false
+        }
+        return true
+    }
+
+    // MARK: Endings
+
+    /// Nothing more is answered: a FIN after what waits, and what still comes is thrown away for a while. A close with unread bytes would be a
+    /// reset, which takes the last answer with it.
+    func closeCaller(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        caller.pointee.stage = .closing
+        caller.pointee.input.free()
+        caller.pointee.hasUnreadInput = false
+        caller.pointee.end.finishes = true
+        caller.pointee.end.finishIfDue()
+        // The same clock as that of a head.
+        caller.pointee.headSince = now
+        schedule(handle, caller, at: now + Self.closingTimeout)
+        resume(handle, caller)
+    }
+
+    private func discard(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool { receive(handle, caller) != nil }
+
+    /// The caller broke off: so does its request.
+    func abandonCaller(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        if caller.pointee.stage == .exchange {
+            dropUpstream(caller)
+            endExchange(caller, .reset, .reset)
+        }
+        caller.pointee.end.abort()
+        removeCaller(handle, caller)
+    }
+
+    func removeCaller(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        caller.pointee.input.free()
+        caller.pointee.exchange.free()
+        caller.pointee.end.close()
+        callers.remove(handle)
+    }
+
+    // MARK: Time
+
+    func schedule(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, at due: UInt64) {
+        guard caller.pointee.timerAt == 0 || due < caller.pointee.timerAt else { return }
+        caller.pointee.timerAt = due
+        timers.schedule(handle, at: due)
+    }
+
+    func callerTimer(_ handle: SlabHandle, _ due: UInt64) {
+        // An entry that an earlier one has overtaken.
+        guard let caller = callers.find(handle), caller.pointee.timerAt == due else { return }
+        caller.pointee.timerAt = 0
+        switch caller.pointee.stage {
+        case .head:
+            guard caller.pointee.headSince != 0 else { return }
+            let end = caller.pointee.headSince + Self.headTimeout
+            if now >= end { removeCaller(handle, caller) } else { schedule(handle, caller, at: end) }
+        case .closing:
+            // The time runs from when the caller has all that was for it.
+            if !caller.pointee.end.pending.isEmpty { caller.pointee.headSince = now }
+            let end = caller.pointee.headSince + Self.closingTimeout
+            if now >= end { removeCaller(handle, caller) } else { schedule(handle, caller, at: end) }
+        case .exchange: exchangeTimer(handle, caller)
+        }
+    }
+}
+
+extension Exchange {
+    /// Keeps a part of the body for another attempt, as long as it is not too much.
+    fileprivate mutating func keep(_ part: UnsafeRawBufferPointer) {
+        guard isReplayable else { return }
+        if replay.count + part.count > Self.replayLimit {
+            isReplayable = false
+            replay.free()
+        } else {
+            replay.append(part)
+        }
+    }
+}

@@ -1,0 +1,235 @@
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshSnapshot
+internal import MeshTypes
+
+/// Requests on their way: where they go, how long they may take, and whether they go a second time (R5).
+extension Worker {
+    /// Parses the head and makes ready what endpoints get. - Returns: false when the caller was answered or is gone.
+    func prepareExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        let request: RequestHead
+        switch RequestHead.parse(bytes, into: &fields) {
+        case .failure(let refusal):
+            refuseMessage(handle, caller, refusal)
+            return false
+        case .success(let parsed): request = parsed
+        }
+        let origin = caller.pointee.origin
+        var budget = snapshot?.service(origin.destination)?.traffic.timeoutNanoseconds ?? 0
+        if let inherited = request.deadline { budget = min(budget, inherited * 1_000_000) }
+        let trace = TraceParent(request.traceparent.slice(of: bytes))
+        var random = SystemRandomNumberGenerator()
+        let additions = HeadRewriting.RequestAdditions(
+            traceparent: trace == nil
+                ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
+            requestID: (random.next(), random.next()), deadline: budget / 1_000_000)
+        HeadRewriting.request(request, fields, bytes, additions, to: &writer)
+        guard !writer.overflowed else {
+            refuseMessage(handle, caller, .headTooLarge)
+            return false
+        }
+        var exchange = Exchange()
+        exchange.method = request.method
+        exchange.isOldVersion = request.isOldVersion
+        exchange.keepsAlive = request.keepsAlive
+        exchange.asksUpgrade = !request.upgrade.isEmpty
+        exchange.body = BodyProgress(request.body)
+        exchange.head.append(writer.bytes)
+        exchange.started = now
+        exchange.deadline = now + budget
+        exchange.record = newRecord(origin)
+        exchange.record.request.method = request.method
+        exchange.record.request.setPath(request.target.slice(of: bytes))
+        exchange.record.sent = UInt64(bytes.count)
+        caller.pointee.exchange = exchange
+        caller.pointee.stage = .exchange
+        schedule(handle, caller, at: exchange.deadline)
+        liveRequests += 1
+        return true
+    }
+
+    func newRecord(_ origin: Caller.Origin) -> FlowRecord {
+        var record = FlowRecord()
+        record.start = MonotonicClock.wall()
+        record.source = origin.source
+        record.workload = origin.workload
+        record.sourceAddress = origin.sourceAddress
+        record.destination = origin.destination
+        record.destinationAddress = origin.destinationAddress
+        record.identityVerified = true
+        record.request.isPresent = true
+        return record
+    }
+
+    func startExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        if let limit = snapshot?.service(caller.pointee.origin.destination)?.traffic.rateLimit,
+            case .refused(let wait) = shared.rates.admit(caller.pointee.origin.destination, limit, now: now)
+        {
+            return answer(handle, caller, .rateLimited, retryAfter: wait)
+        }
+        attemptRequest(handle, caller)
+    }
+
+    /// Sends the request to the next endpoint.
+    private func attemptRequest(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        let origin = caller.pointee.origin
+        guard let snapshot, let service = snapshot.service(origin.destination) else { return answer(handle, caller, .draining) }
+        let permit: Permit
+        switch Authorise.flow(from: origin.source, to: origin.destination, in: snapshot) {
+        case .refused(let reason): return answer(handle, caller, reason)
+        case .permitted(let given): permit = given
+        }
+        var tried = caller.pointee.exchange.tried
+        if origin.named >= 0 { tried |= ~(1 << UInt64(origin.named % 64)) }
+        guard let index = shared.load.pick(from: service.endpoints, tried: tried, here: snapshot.node.locality, now: now) else {
+            let reason = caller.pointee.exchange.record.reason
+            return answer(handle, caller, reason == .none ? .noEndpoint : reason)
+        }
+        let endpoint = service.endpoints[index]
+        caller.pointee.exchange.isCounted = true
+        caller.pointee.exchange.tried |= 1 << UInt64(index % 64)
+        caller.pointee.exchange.attempts += 1
+        caller.pointee.exchange.mayHaveArrived = false
+        caller.pointee.exchange.stage = .connecting
+        caller.pointee.exchange.record.endpoint = endpoint.address
+        let key = UpstreamKey(source: origin.source, sourceIP: origin.sourceAddress.ip, endpoint: endpoint.address)
+        if let flow = idleUpstream(key, handle, isCareful: !caller.pointee.exchange.method.isIdempotent) {
+            caller.pointee.exchange.upstream = flow
+            sendRequest(handle, caller)
+        } else {
+            openUpstream(handle, caller, key, permit, endpoint, service, snapshot)
+        }
+    }
+
+    /// The endpoint is connected: head, and what was kept of the body in an earlier attempt.
+    func sendRequest(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        let upstream = caller.pointee.exchange.upstream
+        guard let flow = flows.find(upstream) else { return }
+        caller.pointee.exchange.stage = .sent
+        caller.pointee.exchange.mayHaveArrived = true
+        caller.pointee.exchange.record.path = flow.pointee.kind == .local ? .local : .tunnel
+        let replay = caller.pointee.exchange.replay.readable
+        let more = !replay.isEmpty || (caller.pointee.hasUnreadInput && !caller.pointee.exchange.body.hasEnded)
+        guard write(caller.pointee.exchange.head.readable, to: flow, more: more), replay.isEmpty || write(replay, to: flow) else {
+            return upstreamLost(upstream, flow, .endpointClosed)
+        }
+        if !caller.pointee.exchange.body.hasEnded { resume(handle, caller) }
+    }
+
+    /// The attempt failed before the caller got anything of an answer: another one, or an answer that says why.
+    func attemptEnded(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ reason: DenialReason) {
+        caller.pointee.exchange.record.reason = reason
+        caller.pointee.exchange.upstream = .none
+        // An endpoint that could not be reached is passed over for a while; one that closed a connection is not.
+        uncount(caller, failed: !caller.pointee.exchange.mayHaveArrived)
+        guard let delay = retryDelay(caller) else { return answer(handle, caller, reason) }
+        wait(handle, caller, delay)
+    }
+
+    /// Nanoseconds until the next attempt; nil for none.
+    ///
+    /// What was certainly not sent may go elsewhere whatever the policy says of retries. What may have arrived goes again only if that does
+    /// no harm (R5.2), the policy allows it, its bytes are still there, and not too many retries are under way.
+    private func retryDelay(_ caller: UnsafeMutablePointer<Caller>) -> UInt64? {
+        let exchange = caller.pointee.exchange
+        guard caller.pointee.origin.named < 0, now < exchange.deadline else { return nil }
+        if !exchange.mayHaveArrived { return Int(exchange.attempts) < shared.options.maximumAttempts ? 0 : nil }
+        let rules = snapshot?.service(caller.pointee.origin.destination)?.traffic
+        guard exchange.method.isIdempotent, exchange.isReplayable, Int(exchange.attempts) <= rules?.retries ?? 0 else { return nil }
+        if !exchange.isRetry {
+            guard liveRetries < max(Self.minimumRetries, liveRequests / Self.retryShare) else { return nil }
+            liveRetries += 1
+            caller.pointee.exchange.isRetry = true
+        }
+        counters.retries += 1
+        let bound = min(Self.longestBackoff, Self.firstBackoff << UInt64(exchange.attempts - 1))
+        let delay = UInt64.random(in: 0...bound)
+        return now + delay < exchange.deadline ? delay : nil
+    }
+
+    /// R5.2: retries under way may be a fifth of the live requests, and always three.
+    private static let retryShare = 5
+    private static let minimumRetries = 3
+    /// Nanoseconds; exponential with full jitter.
+    private static let firstBackoff: UInt64 = 25_000_000
+    private static let longestBackoff: UInt64 = 250_000_000
+
+    private func wait(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ delay: UInt64) {
+        guard delay > 0 else { return attemptRequest(handle, caller) }
+        caller.pointee.exchange.stage = .backingOff
+        caller.pointee.exchange.retryAt = now + delay
+        schedule(handle, caller, at: now + delay)
+    }
+
+    /// An answer that invites another attempt (502, 503, 504) of a request that may be repeated. - Returns: true when there will be one.
+    func retriesInstead(
+        of head: ResponseHead, _ bytes: UnsafeRawBufferPointer, _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>
+    ) -> Bool {
+        guard (502...504).contains(head.status) else { return false }
+        var least: UInt64 = 1
+        if !head.retryAfter.isEmpty {
+            // A date, or longer than there is time: the caller decides.
+            guard let seconds = head.retryAfter.decimal(in: bytes), seconds < 3600,
+                now + seconds * 1_000_000_000 < caller.pointee.exchange.deadline
+            else { return false }
+            least = max(least, seconds * 1_000_000_000)
+        }
+        guard let delay = retryDelay(caller) else { return false }
+        dropUpstream(caller)
+        uncount(caller, failed: false)
+        caller.pointee.exchange.record.reason = .endpointClosed
+        wait(handle, caller, max(delay, least))
+        return true
+    }
+
+    func exchangeTimer(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        let exchange = caller.pointee.exchange
+        if now >= exchange.deadline { return deadlinePassed(handle, caller) }
+        if exchange.stage == .backingOff {
+            if now >= exchange.retryAt {
+                schedule(handle, caller, at: exchange.deadline)
+                attemptRequest(handle, caller)
+                return pumpCaller(handle)
+            }
+            return schedule(handle, caller, at: min(exchange.retryAt, exchange.deadline))
+        }
+        schedule(handle, caller, at: exchange.deadline)
+    }
+
+    private func deadlinePassed(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        dropUpstream(caller)
+        guard caller.pointee.exchange.stage == .answering else { return answer(handle, caller, .deadlineExceeded) }
+        endExchange(caller, .reset, .deadlineExceeded)
+        caller.pointee.end.abort()
+        removeCaller(handle, caller)
+    }
+
+    func uncount(_ caller: UnsafeMutablePointer<Caller>, failed: Bool) {
+        guard caller.pointee.exchange.isCounted else { return }
+        caller.pointee.exchange.isCounted = false
+        shared.load.finished(caller.pointee.exchange.record.endpoint, failed: failed, now: now)
+    }
+
+    /// The answer has gone to the caller whole: the next request, or the end.
+    func completeExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, closes: Bool) {
+        endExchange(caller, .closed, .none)
+        if closes { return closeCaller(handle, caller) }
+        caller.pointee.stage = .head
+        if caller.pointee.hasUnreadInput || caller.pointee.end.isReadable { resume(handle, caller) }
+    }
+
+    /// Records the request. The upstream must have been released or dropped.
+    func endExchange(_ caller: UnsafeMutablePointer<Caller>, _ ending: FlowRecord.Ending, _ reason: DenialReason) {
+        uncount(caller, failed: false)
+        caller.pointee.exchange.record.duration = now &- caller.pointee.exchange.started
+        caller.pointee.exchange.record.ending = ending
+        caller.pointee.exchange.record.reason = reason
+        caller.pointee.exchange.record.request.attempts = caller.pointee.exchange.attempts
+        ring.push(caller.pointee.exchange.record)
+        counters.requests += 1
+        liveRequests -= 1
+        if caller.pointee.exchange.isRetry { liveRetries -= 1 }
+        caller.pointee.exchange.free()
+        caller.pointee.exchange = Exchange()
+    }
+}

@@ -1,0 +1,19 @@
+/// The bounds of HTTP/1.1 messages. What is over one is refused, never cut.
+package enum HTTPLimits {
+    /// Bytes of a head: start line and fields (431).
+    package static let head = 64 << 10
+    /// Bytes of a start line (414).
+    package static let startLine = 8 << 10
+    /// Fields of a head (431).
+    package static let fields = 128
+    /// Bytes of a trailer section (400).
+    package static let trailers = 16 << 10
+    /// Bytes of the extensions of one chunk (400).
+    package static let chunkExtension = 1 << 10
+    /// Digits of a chunk's size (400).
+    package static let chunkDigits = 15
+    /// Milliseconds of a deadline (400): an hour, the longest timeout that a policy can give.
+    package static let deadline: UInt64 = 3_600_000
+    /// Digits of a Content-Length (400).
+    package static let lengthDigits = 18
+}

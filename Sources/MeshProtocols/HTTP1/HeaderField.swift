@@ -1,0 +1,100 @@
+/// Which field it is, of those that the mesh reads or writes itself.
+package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
+    case other
+    case host
+    case contentLength
+    case transferEncoding
+    case connection
+    case keepAlive
+    case proxyConnection
+    case te
+    case upgrade
+    case http2Settings
+    case expect
+    case retryAfter
+    case traceparent
+    case requestID
+    case deadline
+    case reason
+
+    /// Fields of one connection only, which a proxy does not pass on (RFC 9110 §7.6.1).
+    package var isHopByHop: Bool {
+        switch self {
+        case .connection, .keepAlive, .proxyConnection, .te, .upgrade, .http2Settings: true
+        default: false
+        }
+    }
+
+    /// - Parameter name: a range of `bytes`.
+    init(_ bytes: Span<UInt8>, _ name: ByteRange) {
+        self = .other
+        switch name.count {
+        case 2: if bytes.matches("te", at: name) { self = .te }
+        case 4: if bytes.matches("host", at: name) { self = .host }
+        case 6: if bytes.matches("expect", at: name) { self = .expect }
+        case 7: if bytes.matches("upgrade", at: name) { self = .upgrade }
+        case 10:
+            if bytes.matches("connection", at: name) { self = .connection }
+            if bytes.matches("keep-alive", at: name) { self = .keepAlive }
+        case 11:
+            if bytes.matches("traceparent", at: name) { self = .traceparent }
+            if bytes.matches("retry-after", at: name) { self = .retryAfter }
+        case 12: if bytes.matches("x-request-id", at: name) { self = .requestID }
+        case 14:
+            if bytes.matches("content-length", at: name) { self = .contentLength }
+            if bytes.matches("http2-settings", at: name) { self = .http2Settings }
+        case 15: if bytes.matches("x-myelin-reason", at: name) { self = .reason }
+        case 16: if bytes.matches("proxy-connection", at: name) { self = .proxyConnection }
+        case 17:
+            if bytes.matches("transfer-encoding", at: name) { self = .transferEncoding }
+            if bytes.matches("x-myelin-deadline", at: name) { self = .deadline }
+        default: break
+        }
+    }
+}
+
+/// One field of a head.
+package struct HeaderField: BitwiseCopyable, Sendable {
+    package let name: ByteRange
+    /// Without the white space around it.
+    package let value: ByteRange
+    package let kind: FieldKind
+    /// Connection named it: for this connection only.
+    package var isNominated = false
+
+    init(name: ByteRange, value: ByteRange, kind: FieldKind) {
+        self.name = name
+        self.value = value
+        self.kind = kind
+    }
+}
+
+/// The fields of the head that was parsed last. A worker has one, and parses into it again and again.
+package struct FieldTable: ~Copyable {
+    private let fields = UnsafeMutableBufferPointer<HeaderField>.allocate(capacity: HTTPLimits.fields)
+    package private(set) var count = 0
+
+    package init() {}
+
+    deinit { fields.deallocate() }
+
+    package subscript(index: Int) -> HeaderField {
+        precondition(index < count)
+        return fields[index]
+    }
+
+    mutating func removeAll() { count = 0 }
+
+    /// - Returns: false when the table is full.
+    mutating func append(_ field: HeaderField) -> Bool {
+        guard count < fields.count else { return false }
+        fields.initializeElement(at: count, to: field)
+        count += 1
+        return true
+    }
+
+    mutating func nominate(_ index: Int) {
+        precondition(index < count)
+        fields[index].isNominated = true
+    }
+}

@@ -1,0 +1,79 @@
+import MeshProtocols
+import MeshTypes
+import Testing
+
+@Suite struct HTTPRequestTests {
+    @Test func everyCaseOfTheCorpusIsReadInOneWay() throws {
+        let cases = try RequestCase.all()
+        #expect(cases.count >= 150)
+        for request in cases {
+            // However the bytes are cut, the outcome is the same.
+            for step in [request.bytes.count, 1, 2, 3, 7, 1000] {
+                let outcome = RequestReader.read(request.bytes, step: step)
+                switch (request.status, outcome) {
+                case (nil, .whole(let length)): #expect(length == request.bytes.count, "\(request) in steps of \(step)")
+                case (let status?, .refused(let refusal)): #expect(refusal.status == status, "\(request) in steps of \(step): \(refusal)")
+                default: Issue.record("\(request) in steps of \(step): \(outcome), expected \(request.status.map { "\($0)" } ?? "ok")")
+                }
+            }
+        }
+    }
+
+    @Test func knowsWhatEndsTheConnection() throws {
+        #expect(try parse("GET / HTTP/1.1\r\nhost: a\r\n\r\n").keepsAlive)
+        #expect(try !parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n").keepsAlive)
+        #expect(try !parse("GET / HTTP/1.0\r\n\r\n").keepsAlive)
+        #expect(try parse("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n").keepsAlive)
+    }
+
+    @Test func neverChangesToHTTP2InTheClear() throws {
+        let fields = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n"
+        #expect(try parse("GET / HTTP/1.1\r\nhost: a\r\n\(fields)\r\n").upgrade.isEmpty)
+        #expect(try !parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").upgrade.isEmpty)
+    }
+
+    @Test func methodsAreCaseSensitive() throws {
+        #expect(try parse("GET / HTTP/1.1\r\nhost: a\r\n\r\n").method == .get)
+        #expect(try parse("get / HTTP/1.1\r\nhost: a\r\n\r\n").method == .other)
+        for method in HTTPMethod.allCases where method != .other {
+            #expect(try parse("\(method.name) / HTTP/1.1\r\nhost: a\r\n\r\n").method == method)
+        }
+    }
+
+    private func parse(_ text: String) throws -> RequestHead {
+        var table = FieldTable()
+        return try Array(text.utf8).withUnsafeBytes { try RequestHead.parse($0, into: &table).get() }
+    }
+}
+
+@Suite struct HTTPResponseTests {
+    private func parse(_ text: String, _ method: HTTPMethod = .get) -> Result<ResponseHead, HTTPRefusal> {
+        var table = FieldTable()
+        return Array(text.utf8).withUnsafeBytes { ResponseHead.parse($0, answering: method, into: &table) }
+    }
+
+    @Test func findsTheBodysEnd() throws {
+        #expect(try parse("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n").get().body == .exactly(5))
+        #expect(try parse("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").get().body == .chunked)
+        #expect(try parse("HTTP/1.1 200 OK\r\n\r\n").get().body == .untilClose)
+        #expect(try !parse("HTTP/1.1 200 OK\r\n\r\n").get().keepsAlive)
+        #expect(try parse("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", .head).get().body == BodyLength.none)
+        #expect(try parse("HTTP/1.1 204 \r\n\r\n").get().body == BodyLength.none)
+        #expect(try parse("HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n").get().body == BodyLength.none)
+        #expect(try parse("HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n").get().status == 200)
+    }
+
+    @Test(arguments: [
+        "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 700 OK\r\n\r\n",
+        "HTTP/1.1  200 OK\r\n\r\n", "http/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 O\u{1}K\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n", "HTTP/1.1 200 OK\r\nx : y\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nx: y\r\n z\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n", "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    ])
+    func refusesWhatTwoProgramsMightReadInTwoWays(_ text: String) {
+        guard case .failure = parse(text) else {
+            Issue.record("accepted")
+            return
+        }
+    }
+}

@@ -1,4 +1,5 @@
 internal import MeshAdmin
+internal import MeshBalancing
 internal import MeshPolicy
 internal import MeshRegistry
 internal import MeshSnapshot
@@ -11,11 +12,13 @@ extension NodeAdmin {
         let registry = await parts.reconciler.registry
         return registry.services.compactMap { record in
             let service = snapshot.identifier(record.identity).flatMap(snapshot.service)
+            let load = service.flatMap { parts.dataPlane.load(of: $0.id) }
             return ServiceView(
                 service: "\(record.identity.name)", namespace: record.identity.namespace, port: record.port,
                 applicationProtocol: record.applicationProtocol.rawValue,
                 virtualAddresses: service?.virtualAddresses.map(\.description) ?? [], endpoints: record.endpoints.count,
-                localEndpoints: record.endpoints.count { $0.locality.node == configuration.node.name })
+                localEndpoints: record.endpoints.count { $0.locality.node == configuration.node.name },
+                breaker: (load?.service ?? .closed).rawValue)
         }
     }
 
@@ -24,12 +27,17 @@ extension NodeAdmin {
         let carried = await parts.dataPlane.connections().filter { $0.record.reporter == .source }
         let flows = Dictionary(grouping: carried, by: \.record.endpoint).mapValues(\.count)
         return snapshot.allServices.sorted { $0.identity < $1.identity }.flatMap { service in
-            service.endpoints.map { endpoint in
+            let known = Dictionary(
+                parts.dataPlane.load(of: service.id)?.endpoints.map { ($0.address, $0) } ?? []
+            ) { first, _ in first }
+            return service.endpoints.map { endpoint in
                 EndpointView(
                     service: "\(service.identity.name)", namespace: service.identity.namespace, address: endpoint.address.description,
                     node: endpoint.locality.node, zone: endpoint.locality.zone, version: endpoint.version,
                     distance: "\(snapshot.node.locality.distance(to: endpoint.locality))", tunnel: endpoint.tunnel.description,
-                    flows: flows[endpoint.address] ?? 0)
+                    flows: flows[endpoint.address] ?? 0, weight: endpoint.weight,
+                    state: (known[endpoint.address]?.state ?? .closed).rawValue, outstanding: known[endpoint.address]?.outstanding ?? 0,
+                    latencyMilliseconds: known[endpoint.address].map { $0.latency / .milliseconds(1) } ?? 0)
             }
         }
     }

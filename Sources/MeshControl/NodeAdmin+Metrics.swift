@@ -11,6 +11,7 @@ extension NodeAdmin {
         var families = parts.flowLog.families()
         families += await dataPlaneFamilies() + kernelFamilies() + nameFamilies()
         families += await controlFamilies()
+        families.append(parts.breakers.family())
         return MetricFamily.exposition(families)
     }
 

@@ -22,6 +22,7 @@ struct NodeParts {
     let reconciler: Reconciler
     let flowLog: FlowLog
     let pump: KernelEventPump
+    let breakers: BreakerWatch
     /// Why old virtual addresses were not kept, if so.
     let addressWarning: String?
 
@@ -38,9 +39,11 @@ struct NodeParts {
         let kernelRing = FlowRing()
         pump = KernelEventPump(capture: capture, ring: kernelRing)
         flowLog = Self.flowLog(configuration, rings: rings + [kernelRing], numbers: numbers)
+        breakers = BreakerWatch(numbers: numbers, log: log)
         do throws(SystemError) {
             names = try Self.nameServer(configuration, capture: capture)
-            dataPlane = try Self.dataPlane(configuration, descriptors: descriptors, rings: rings, names: names, log: log)
+            dataPlane = try Self.dataPlane(
+                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers, log: log)
             try dataPlane.serveTunnels(on: tunnel)
         } catch {
             throw StartFailure(
@@ -145,7 +148,8 @@ struct NodeParts {
     }
 
     private static func dataPlane(
-        _ configuration: NodeConfiguration, descriptors: Int, rings: [FlowRing], names: NameServer, log: Logger
+        _ configuration: NodeConfiguration, descriptors: Int, rings: [FlowRing], names: NameServer, breakers: BreakerWatch,
+        log: Logger
     ) throws(SystemError) -> DataPlane {
         var options = DataPlaneOptions()
         options.workers = configuration.workers
@@ -169,7 +173,7 @@ struct NodeParts {
                 log.warning(
                     "tunnel refused",
                     metadata: ["reason": "\(failure.reason.code)", "detail": "\(failure.detail)", "peer": "\(peer)"])
-            })
+            }, breakerReport: { breakers.note($0, $1) })
     }
 
     private static func reconciler(

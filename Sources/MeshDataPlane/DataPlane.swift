@@ -1,4 +1,6 @@
 internal import Glibc
+package import MeshBalancing
+internal import MeshRuntime
 package import MeshSnapshot
 package import MeshSystem
 package import MeshTelemetry
@@ -16,9 +18,10 @@ package final class DataPlane: Sendable {
     ///   - nameConnection: takes DNS over TCP; nil refuses it like any destination outside the mesh.
     package init(
         options: DataPlaneOptions, rings: [FlowRing], origin: @escaping OriginLookup,
-        nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _ in }
+        nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _ in },
+        breakerReport: @escaping BreakerReport = { _, _ in }
     ) throws(SystemError) {
-        shared = SharedState(options: options, origin: origin, nameConnection: nameConnection, report: report)
+        shared = SharedState(options: options, origin: origin, nameConnection: nameConnection, report: report, breakerReport: breakerReport)
         var workers: [Worker] = []
         for (index, ring) in rings.enumerated() { workers.append(try Worker(index: index, shared: shared, ring: ring)) }
         self.workers = workers
@@ -70,6 +73,11 @@ package final class DataPlane: Sendable {
             }
         }
         return all
+    }
+
+    /// What is known of a service's endpoints and of its breaker; nil before it was first called.
+    package func load(of service: ServiceID) -> (service: BreakerName, endpoints: [EndpointStatus])? {
+        shared.loads.existing(service)?.status(now: MonotonicClock.now())
     }
 
     /// Of each worker, as of the last turn of its loop.

@@ -15,8 +15,8 @@ package struct DataPlaneOptions: Sendable {
     package var keepalive = Duration.seconds(10)
     /// Endpoints that one flow tries before it is given up.
     package var maximumAttempts = 3
-    /// How long an endpoint that failed is passed over while others are left.
-    package var ejection = Duration.seconds(5)
+    /// How long an endpoint that could not be reached is passed over while others are left; twice as long each time, up to 8 s.
+    package var ejection = Duration.seconds(1)
     /// Bytes for slow readers that one tunnel may hold before its connection window closes.
     package var maximumTunnelBacklog = 64 << 20
     /// A connection whose descriptor has this number or a higher one is refused (`overloaded`).

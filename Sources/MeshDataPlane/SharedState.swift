@@ -1,3 +1,5 @@
+package import MeshBalancing
+internal import MeshRuntime
 internal import MeshSnapshot
 internal import MeshSystem
 package import MeshTLS
@@ -6,23 +8,26 @@ package import MeshTypes
 /// What the workers of a node share: options, the endpoints' load, and how to learn a captured connection's record.
 final class SharedState: Sendable {
     let options: DataPlaneOptions
-    let load: EndpointLoad
+    let loads: ServiceLoads
     let rates = RateLimits()
+    let admissions = Admissions()
     let origin: OriginLookup
     let nameConnection: NameConnectionHandler?
     let report: HandshakeReport
+    let breakerReport: BreakerReport
     let idleNanoseconds: UInt64
 
     init(
         options: DataPlaneOptions, origin: @escaping OriginLookup, nameConnection: NameConnectionHandler?,
-        report: @escaping HandshakeReport
+        report: @escaping HandshakeReport, breakerReport: @escaping BreakerReport
     ) {
         self.options = options
         self.report = report
+        self.breakerReport = breakerReport
         idleNanoseconds = UInt64(options.idleTimeout.components.seconds) * 1_000_000_000
         self.origin = origin
         self.nameConnection = nameConnection
-        load = EndpointLoad(ejection: options.ejection)
+        loads = ServiceLoads(firstUnreachable: options.ejection)
     }
 }
 
@@ -32,12 +37,17 @@ package typealias NameConnectionHandler = @Sendable (_ socket: Int32, _ record: 
 /// Told of every tunnel whose TLS failed: why, in an operator's words, and the peer's address (port 0 when this node was the client).
 package typealias HandshakeReport = @Sendable (_ failure: TLSFailure, _ peer: SocketAddress) -> Void
 
+/// Told when a breaker of a service, or of one of its endpoints, changes.
+package typealias BreakerReport = @Sendable (_ service: ServiceID, _ event: BreakerEvent) -> Void
+
 /// What other threads ask of a worker.
 enum WorkerMessage: Sendable {
     case adopt(Snapshot)
     case capture(CaptureListener)
     case release(NamespaceIndex)
     case serveTunnel(FileDescriptorBox)
+    /// A request that waited in its service's queue may go on.
+    case admitted(SlabHandle, ServiceID, UInt64)
     case listConnections(@Sendable ([LiveConnection]) -> Void)
     case drain
     case stop

@@ -15,6 +15,7 @@ extension Worker {
             case .capture(let listener): addListener(listener)
             case .release(let namespace): removeListeners(of: namespace)
             case .serveTunnel(let listener): serveTunnels(listener)
+            case .admitted(let handle, let service, let number): admitted(handle, service, number)
             case .listConnections(let answer): answer(listConnections())
             case .drain: drainAll()
             case .stop: isStopping = true

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MeshProtocols
+internal import MeshResilience
 internal import MeshRuntime
 internal import MeshSnapshot
 internal import MeshSystem
@@ -60,11 +61,11 @@ final class Worker: @unchecked Sendable {
     var idleUpstreams = UpstreamPool()
     var idleDeadlines = DeadlineQueue(delay: Worker.upstreamIdle)
     var timers = TimerHeap()
+    var loads: [ServiceID: ServiceLoad] = [:]
+    var random = FastRandom()
     /// Callers to go on with at the end of this batch.
     var resumed: [SlabHandle] = []
-    /// Requests that are being answered, and those of them that were sent again.
-    var liveRequests = 0
-    var liveRetries = 0
+    var budget = RetryBudget()
     var isDraining = false
     /// Given up to accept and refuse a connection when descriptors run out.
     var reserve: Int32

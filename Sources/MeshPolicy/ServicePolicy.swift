@@ -1,33 +1,77 @@
+package import MeshBalancing
+package import MeshResilience
+package import MeshRouting
 package import MeshTypes
 
 /// What one policy file says (R6.5).
 package struct ServicePolicy: Sendable {
     /// May plaintext reach the service's ports.
     package enum MutualTLS: String, Sendable, CaseIterable { case required, permissive }
-    /// How quickly the service's circuit breaker opens (R5.3).
-    package enum Sensitivity: String, Sendable, CaseIterable { case low, normal, high }
 
     /// `timeouts:`; nil means the platform's default.
     package struct Timeouts: Hashable, Sendable {
         package var request: Duration?
-        package init(request: Duration? = nil) { self.request = request }
+        /// `try`: one attempt, to the head of its answer.
+        package var attempt: Duration?
+        package init(request: Duration? = nil, attempt: Duration? = nil) {
+            self.request = request
+            self.attempt = attempt
+        }
     }
 
     /// `retries:`; attempts after the first. `{enabled: false}` is 0 attempts.
     package struct Retries: Hashable, Sendable {
         package static let maximumAttempts = 3
         package let attempts: Int
-        package init(attempts: Int) { self.attempts = attempts }
+        /// `methods: all`: also what is not idempotent.
+        package let areForAll: Bool
+        package init(attempts: Int, areForAll: Bool = false) {
+            self.attempts = attempts
+            self.areForAll = areForAll
+        }
     }
 
-    /// `rate_limit: 500/min`.
+    /// `rate_limit: 500/min`, or `{limit: 500/min, burst: 50, per: caller}`.
     package struct RateLimit: Hashable, Sendable {
+        /// Whose requests are counted together.
+        package enum Scope: String, Sendable, CaseIterable { case service, caller }
+
         package let requests: Int
         package let period: Duration
-        package init(requests: Int, period: Duration) {
+        /// How many may come at once: all of a period's, unless it says otherwise.
+        package let burst: Int
+        package let scope: Scope
+
+        package init(requests: Int, period: Duration, burst: Int? = nil, scope: Scope = .service) {
             self.requests = requests
             self.period = period
+            self.burst = burst ?? requests
+            self.scope = scope
         }
+    }
+
+    /// `queue:`; requests that wait while `concurrency` are being answered.
+    package struct Queue: Hashable, Sendable {
+        package static let defaultWait = Duration.seconds(1)
+        package var limit = 0
+        /// The longest that one waits.
+        package var wait = defaultWait
+        package init(limit: Int = 0, wait: Duration = defaultWait) {
+            self.limit = limit
+            self.wait = wait
+        }
+    }
+
+    /// One entry of `routes:`.
+    package struct Route: Hashable, Sendable {
+        package var match = RouteMatch()
+        package var timeouts = Timeouts()
+        package var retries: Retries?
+        package var rateLimit: RateLimit?
+        package var split: [VersionShare] = []
+        package var fault: InjectedFault?
+        package var redirect: Redirect?
+        package init() {}
     }
 
     package let service: ServiceName
@@ -40,8 +84,11 @@ package struct ServicePolicy: Sendable {
     package var circuitBreaker: Sensitivity?
     /// `concurrency:`, requests at one moment.
     package var concurrency: Int?
-    /// `queue: {limit: 100}`, requests that may wait.
-    package var queueLimit: Int?
+    package var queue: Queue?
+    package var balance = BalanceMethod.leastOutstanding
+    /// The field that `balance: {method: hash}` goes by, in lower case.
+    package var affinity: String?
+    package var routes: [Route] = []
     /// Where the policy stands: its file, line 1.
     package let location: RuleLocation
 
@@ -59,10 +106,10 @@ package struct ServicePolicy: Sendable {
             if timeouts.request != nil { keys.append("timeouts.request") }
             if retries != nil { keys.append("retries") }
             if rateLimit != nil { keys.append("rate_limit") }
+            if concurrency != nil { keys.append("concurrency") }
+            if queue != nil { keys.append("queue") }
+            if !routes.isEmpty { keys.append("routes") }
         }
-        if circuitBreaker != nil { keys.append("circuit_breaker") }
-        if concurrency != nil { keys.append("concurrency") }
-        if queueLimit != nil { keys.append("queue") }
         for (list, rules) in [("allow", allow), ("deny", deny)] {
             keys += rules.compactMap { rule in rule.operation.map { "\(list) operation \($0)" } }
         }

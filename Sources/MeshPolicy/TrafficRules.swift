@@ -1,25 +1,83 @@
-/// How requests to one service are treated: its policy file's keys, with the platform's defaults where it has none (R5).
-package struct TrafficRules: Hashable, Sendable {
-    /// R5.1.
+package import MeshBalancing
+package import MeshRouting
+
+/// How one request is treated. Times in nanoseconds.
+package struct RequestRules: Hashable, Sendable {
+    /// R5.1, R5.2.
     package static let defaultTimeout = Duration.seconds(3)
     package static let defaultRetries = 2
 
     /// For the whole request, retries included.
-    package var timeout = defaultTimeout
+    package var timeout = defaultTimeout.nanoseconds
+    /// For one attempt, to the head of its answer; nil for as long as there is.
+    package var tryTimeout: UInt64?
     /// Attempts after the first.
     package var retries = defaultRetries
+    /// Also what is not idempotent may be sent again.
+    package var retriesAll = false
     package var rateLimit: ServicePolicy.RateLimit?
 
     package init() {}
 
-    package var timeoutNanoseconds: UInt64 {
-        let parts = timeout.components
-        return UInt64(max(0, parts.seconds)) * 1_000_000_000 + UInt64(max(0, parts.attoseconds / 1_000_000_000))
+    /// - Parameter inherited: what the service says for all its requests.
+    init(
+        _ timeouts: ServicePolicy.Timeouts, _ retries: ServicePolicy.Retries?, _ rateLimit: ServicePolicy.RateLimit?,
+        inherited: RequestRules = RequestRules()
+    ) {
+        self = inherited
+        self.rateLimit = rateLimit
+        if let time = timeouts.request { timeout = time.nanoseconds }
+        if let time = timeouts.attempt { tryTimeout = time.nanoseconds }
+        if let retries {
+            self.retries = retries.attempts
+            retriesAll = retries.areForAll
+        }
     }
+}
+
+/// Some of a service's requests, and what is different for them.
+package struct RouteRules: Hashable, Sendable {
+    package let match: RouteMatch
+    package let requests: RequestRules
+    /// Empty for instances of any version.
+    package let split: [VersionShare]
+    package let fault: InjectedFault?
+    package let redirect: Redirect?
+}
+
+/// How requests to one service are treated: its policy file's keys, with the platform's defaults where it has none (R4, R5).
+package struct TrafficRules: Hashable, Sendable {
+    package var requests = RequestRules()
+    /// The first one that matches counts.
+    package var routes: [RouteRules] = []
+    package var balance = BalanceSettings()
+    /// The field that keeps requests together with `hash`, in lower case; nil for the caller's address.
+    package var affinity: [UInt8]?
+    package var concurrency: Int?
+    package var queue = ServicePolicy.Queue()
+
+    package init() {}
 
     package init(_ policy: ServicePolicy) {
-        timeout = policy.timeouts.request ?? Self.defaultTimeout
-        retries = policy.retries?.attempts ?? Self.defaultRetries
-        rateLimit = policy.rateLimit
+        let requests = RequestRules(policy.timeouts, policy.retries, policy.rateLimit)
+        self.requests = requests
+        balance = BalanceSettings(method: policy.balance, breaker: policy.circuitBreaker ?? .normal)
+        affinity = policy.affinity.map { Array($0.utf8) }
+        concurrency = policy.concurrency
+        queue = policy.queue ?? ServicePolicy.Queue()
+        routes = policy.routes.map { route in
+            RouteRules(
+                match: route.match,
+                requests: RequestRules(route.timeouts, route.retries, route.rateLimit, inherited: requests),
+                split: route.split, fault: route.fault, redirect: route.redirect)
+        }
+    }
+}
+
+extension Duration {
+    /// Never negative.
+    package var nanoseconds: UInt64 {
+        let parts = components
+        return UInt64(max(0, parts.seconds)) * 1_000_000_000 + UInt64(max(0, parts.attoseconds / 1_000_000_000))
     }
 }

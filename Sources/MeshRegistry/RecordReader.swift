@@ -14,6 +14,7 @@ struct RawRecords {
         let port: UInt16?
         let node: String?
         let version: String?
+        let weight: Int
         /// Where its HBONE peer listens, of an endpoint without a node of the mesh.
         let tunnel: SocketAddress?
         let location: RuleLocation
@@ -80,7 +81,7 @@ struct RecordReader {
     }
 
     private func endpoint(_ value: DocumentValue) -> RawRecords.EndpointRecord? {
-        guard let mapping = value.mapping(keys: ["address", "port", "node", "version", "tunnel"]) else { return nil }
+        guard let mapping = value.mapping(keys: ["address", "port", "node", "version", "weight", "tunnel"]) else { return nil }
         let address = mapping.required("address")?.address()
         let tunnel = mapping["tunnel"]?.socketAddress()
         if mapping["node"] == nil, mapping["tunnel"] == nil {
@@ -89,7 +90,7 @@ struct RecordReader {
         guard let address else { return nil }
         return RawRecords.EndpointRecord(
             address: address, port: mapping["port"]?.port(), node: mapping["node"]?.text(), version: mapping["version"]?.text(),
-            tunnel: tunnel, location: value.location)
+            weight: mapping["weight"]?.integer(in: 1...10_000) ?? 1, tunnel: tunnel, location: value.location)
     }
 
     private func workload(_ value: DocumentValue, into records: inout RawRecords) {

@@ -63,13 +63,15 @@ struct RegistryAssembly {
         guard let name = raw.node else {
             guard let tunnel = raw.tunnel else { return nil }
             return Endpoint(
-                address: address, locality: Locality(region: "", zone: "", node: ""), version: version, tunnel: tunnel)
+                address: address, locality: Locality(region: "", zone: "", node: ""), version: version, weight: raw.weight,
+                tunnel: tunnel)
         }
         guard let node = nodes[name] else {
             report(raw.location, "there is no node \"\(name)\"", Self.known(nodes.keys.sorted()))
             return nil
         }
-        return Endpoint(address: address, locality: node.locality, version: version, tunnel: raw.tunnel ?? node.tunnel)
+        return Endpoint(
+            address: address, locality: node.locality, version: version, weight: raw.weight, tunnel: raw.tunnel ?? node.tunnel)
     }
 
     private mutating func addWorkloads(

@@ -36,6 +36,9 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case badRequest = 79
     case badResponse = 80
     case endpointClosed = 81
+    case circuitOpen = 82
+    case queueFull = 83
+    case injectedFault = 84
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -73,6 +76,9 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .badRequest: "bad_request"
         case .badResponse: "bad_response"
         case .endpointClosed: "endpoint_closed"
+        case .circuitOpen: "circuit_open"
+        case .queueFull: "queue_full"
+        case .injectedFault: "injected_fault"
         }
     }
 

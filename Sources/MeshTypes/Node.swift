@@ -17,13 +17,16 @@ package struct Endpoint: Hashable, Sendable {
     package let address: SocketAddress
     package let locality: Locality
     package let version: String
+    /// Its share of the traffic, against those at the same distance.
+    package let weight: Int
     /// Where its HBONE peer listens: the node's daemon, or the endpoint itself for peers that are not Myelin.
     package let tunnel: SocketAddress
 
-    package init(address: SocketAddress, locality: Locality, version: String = "", tunnel: SocketAddress) {
+    package init(address: SocketAddress, locality: Locality, version: String = "", weight: Int = 1, tunnel: SocketAddress) {
         self.address = address
         self.locality = locality
         self.version = version
+        self.weight = weight
         self.tunnel = tunnel
     }
 }

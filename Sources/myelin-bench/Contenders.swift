@@ -49,11 +49,16 @@ struct Contenders {
     private mutating func make(_ kind: Kind, _ table: Table) throws -> any Contender {
         switch (kind, table) {
         case (.none, .pair): return try StageContender(kind.rawValue, dial: "\(Stage.farAddress):\(Stage.serverPort)", stage: stage)
-        case (.none, _): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.serverPort)", stage: stage)
-        case (.myelin, _): return try MyelinContender(table, server: { stage.loadServer(port: $0) }, cores: stage.cores)
+        case (.none, .sameNode): return try lab(kind, table, isMeshed: false)
+        case (.none, .plain): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.serverPort)", stage: stage)
+        case (.myelin, _): return try lab(kind, table, isMeshed: true)
         case (_, .pair): return try pair(kind)
         case (_, _): return try single(kind)
         }
+    }
+
+    private func lab(_ kind: Kind, _ table: Table, isMeshed: Bool) throws -> LabContender {
+        try LabContender(kind.rawValue, table, server: { stage.loadServer(port: $0) }, cores: stage.cores, isMeshed: isMeshed)
     }
 
     private mutating func port() -> Int {

@@ -55,7 +55,7 @@ final class Stage {
 
     /// New flows by the ten thousand a second would use up the source ports within a round: the greatest range that spares the
     /// proxies' own ports, and ports in TIME_WAIT are taken again after a second, not only on loopback.
-    private static func makeRoomForShortConnections(in namespace: String) throws {
+    static func makeRoomForShortConnections(in namespace: String) throws {
         for setting in ["net.ipv4.ip_local_port_range=16384 65535", "net.ipv4.tcp_tw_reuse=1"] {
             try Child.output(["ip", "netns", "exec", namespace, "sysctl", "-qw", setting])
         }

@@ -15,7 +15,8 @@ struct ServicesCommand: AsyncParsableCommand {
             [
                 Column("SERVICE") { "\($0.namespace)/\($0.service)" }, Column("PORT") { "\($0.port)" },
                 Column("PROTOCOL") { $0.applicationProtocol }, Column("ENDPOINTS") { "\($0.endpoints)" },
-                Column("HERE") { "\($0.localEndpoints)" }, Column("VIRTUAL ADDRESSES") { $0.virtualAddresses.joined(separator: ", ") },
+                Column("HERE") { "\($0.localEndpoints)" }, Column("BREAKER") { $0.breaker },
+                Column("VIRTUAL ADDRESSES") { $0.virtualAddresses.joined(separator: ", ") },
             ], none: "The registry names no service.")
     }
 }
@@ -33,6 +34,8 @@ struct EndpointsCommand: AsyncParsableCommand {
             [
                 Column("SERVICE") { "\($0.namespace)/\($0.service)" }, Column("ADDRESS") { $0.address }, Column("NODE") { $0.node },
                 Column("ZONE") { $0.zone }, Column("DISTANCE") { $0.distance }, Column("VERSION") { $0.version },
+                Column("STATE") { $0.state }, Column("OUTSTANDING") { "\($0.outstanding)" },
+                Column("LATENCY") { $0.latencyMilliseconds > 0 ? String(format: "%.1f ms", $0.latencyMilliseconds) : "-" },
                 Column("TUNNEL") { $0.tunnel },
                 Column("FLOWS") { "\($0.flows)" },
             ], none: "No endpoints.")

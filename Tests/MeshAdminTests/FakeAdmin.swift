@@ -47,7 +47,7 @@ final class FakeAdmin: AdminSource {
             ServiceView(
                 service: "wallet", namespace: "default", port: 8080, applicationProtocol: "http", virtualAddresses: ["240.64.0.1"],
                 endpoints: 2,
-                localEndpoints: 1)
+                localEndpoints: 1, breaker: "closed")
         ]
     }
 
@@ -55,7 +55,7 @@ final class FakeAdmin: AdminSource {
         ["wallet", "usage"].map {
             EndpointView(
                 service: $0, namespace: "default", address: "10.1.0.2:8080", node: "n1", zone: "z1", version: "v1", distance: "node",
-                tunnel: "10.0.0.1:15008", flows: 3)
+                tunnel: "10.0.0.1:15008", flows: 3, weight: 1, state: "closed", outstanding: 2, latencyMilliseconds: 1.5)
         }
     }
 

@@ -2,8 +2,9 @@
 enum Layers {
     /// From the ground up. Programs stand at the end and are imported by nobody.
     static let order = [
-        "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshPolicy", "MeshSnapshot", "MeshTelemetry",
-        "MeshDataPlane", "MeshIdentity", "MeshConfig", "MeshRegistry", "MeshAdmin", "MeshControl", "MeshLab",
+        "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshResilience", "MeshBalancing",
+        "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshConfig", "MeshRegistry",
+        "MeshAdmin", "MeshControl", "MeshLab",
         "myelind", "myelinctl", "myelin-lab", "myelin-load", "myelin-bench",
     ]
     /// Each C target has one importer.
@@ -12,10 +13,14 @@ enum Layers {
     ]
     /// What runs per event or decides purely stays free of Foundation.
     static let withoutFoundation: Set<String> = [
-        "MeshTypes", "MeshSystem", "MeshRuntime", "MeshTLS", "MeshProtocols", "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshBPF",
+        "MeshTypes", "MeshSystem", "MeshRuntime", "MeshTLS", "MeshProtocols", "MeshResilience", "MeshBalancing", "MeshRouting",
+        "MeshPolicy", "MeshSnapshot", "MeshDataPlane", "MeshBPF",
     ]
     /// Pure decisions import values only: no sockets, no clocks, no files.
-    static let pure: [String: Set<String>] = ["MeshTypes": [], "MeshPolicy": ["MeshTypes"]]
+    static let pure: [String: Set<String>] = [
+        "MeshTypes": [], "MeshResilience": [], "MeshBalancing": ["MeshTypes", "MeshResilience", "Glibc"],
+        "MeshRouting": ["MeshProtocols"], "MeshPolicy": ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting"],
+    ]
 
     /// The modules that `text` imports, with their lines.
     static func imports(of text: String) -> [(module: String, line: Int)] {

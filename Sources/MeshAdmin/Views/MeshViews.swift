@@ -8,10 +8,12 @@ package struct ServiceView: Codable, Sendable {
     package let endpoints: Int
     /// Endpoints on this node.
     package let localEndpoints: Int
+    /// `closed`, `open` or `half-open`.
+    package let breaker: String
 
     package init(
         service: String, namespace: String, port: UInt16, applicationProtocol: String, virtualAddresses: [String], endpoints: Int,
-        localEndpoints: Int
+        localEndpoints: Int, breaker: String
     ) {
         self.service = service
         self.namespace = namespace
@@ -20,6 +22,7 @@ package struct ServiceView: Codable, Sendable {
         self.virtualAddresses = virtualAddresses
         self.endpoints = endpoints
         self.localEndpoints = localEndpoints
+        self.breaker = breaker
     }
 }
 
@@ -37,10 +40,17 @@ package struct EndpointView: Codable, Sendable {
     package let tunnel: String
     /// Flows that this node carries to it now.
     package let flows: Int
+    package let weight: Int
+    /// Of its circuit breaker, as this node sees it: `closed`, `open` or `half-open`.
+    package let state: String
+    /// Requests and connections that this node has it serve now.
+    package let outstanding: Int
+    /// Of its answers, the slow ones weighing more; 0 before the first.
+    package let latencyMilliseconds: Double
 
     package init(
         service: String, namespace: String, address: String, node: String, zone: String, version: String, distance: String, tunnel: String,
-        flows: Int
+        flows: Int, weight: Int, state: String, outstanding: Int, latencyMilliseconds: Double
     ) {
         self.service = service
         self.namespace = namespace
@@ -51,6 +61,10 @@ package struct EndpointView: Codable, Sendable {
         self.distance = distance
         self.tunnel = tunnel
         self.flows = flows
+        self.weight = weight
+        self.state = state
+        self.outstanding = outstanding
+        self.latencyMilliseconds = latencyMilliseconds
     }
 }
 

@@ -35,6 +35,15 @@ extension DocumentValue {
         return number
     }
 
+    /// `12.5%`, in hundredths of a percent.
+    package func share() -> Int? {
+        guard let text = string() else { return nil }
+        guard text.hasSuffix("%"), let percent = Double(text.dropLast()), (0...100).contains(percent) else {
+            return wrong("a share from 0% to 100%")
+        }
+        return Int((percent * 100).rounded())
+    }
+
     package func port() -> UInt16? {
         guard let text = string() else { return nil }
         guard let number = UInt16(text), number > 0 else { return wrong("a port from 1 to 65535") }

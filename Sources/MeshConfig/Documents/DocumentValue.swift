@@ -112,6 +112,15 @@ extension Node {
     }
 }
 
+extension DocumentValue {
+    /// A mapping in which every key that is there has a value.
+    func completeMapping(keys: [String]) -> DocumentMapping? {
+        let mapping = mapping(keys: keys)
+        mapping?.requireValues()
+        return mapping
+    }
+}
+
 /// What was probably meant.
 enum Suggestion {
     static func text(for word: String, among known: [String]) -> String {

@@ -5,9 +5,8 @@ internal import MeshTypes
 struct PolicyDocument {
     static let keys = [
         "service", "allow", "deny", "mTLS", "timeouts", "retries", "rate_limit", "circuit_breaker", "concurrency", "queue",
+        "balance", "routes",
     ]
-
-    private static let timeouts: ClosedRange<Duration> = .milliseconds(1) ... .seconds(3600)
 
     private let aliases: [ServiceName: ServiceName]
 
@@ -30,21 +29,23 @@ struct PolicyDocument {
         policy.allow = mapping["allow"].map { rules($0) } ?? []
         policy.deny = mapping["deny"].map { rules($0) } ?? []
         policy.mutualTLS = mapping["mTLS"]?.choice(ServicePolicy.MutualTLS.self) ?? .required
-        policy.timeouts.request = mapping["timeouts"].flatMap { keys(of: $0, ["request"]) }?["request"]?.duration(in: Self.timeouts)
-        policy.retries = mapping["retries"].flatMap(retries)
-        policy.rateLimit = mapping["rate_limit"].flatMap(rateLimit)
-        policy.circuitBreaker = mapping["circuit_breaker"].flatMap(sensitivity)
+        let traffic = TrafficDocument(service: service)
+        policy.timeouts = traffic.timeouts(mapping["timeouts"])
+        policy.retries = mapping["retries"].flatMap(traffic.retries)
+        policy.rateLimit = mapping["rate_limit"].flatMap(traffic.rateLimit)
+        policy.circuitBreaker = mapping["circuit_breaker"].flatMap(traffic.sensitivity)
         policy.concurrency = mapping["concurrency"]?.integer(in: 1...1_000_000)
-        policy.queueLimit = mapping["queue"].flatMap { keys(of: $0, ["limit"]) }?["limit"]?.integer(in: 0...1_000_000)
+        policy.queue = mapping["queue"].flatMap(traffic.queue)
+        if let queue = mapping["queue"], policy.concurrency == nil {
+            queue.report("a queue without `concurrency`: nothing would ever wait", "say how many requests are answered at one moment")
+        }
+        (policy.balance, policy.affinity) = mapping["balance"].map(traffic.balance) ?? (.leastOutstanding, nil)
+        policy.routes = mapping["routes"]?.list()?.compactMap { traffic.route($0, of: policy) } ?? []
         return policy
     }
 
     /// A key without a value is refused: an empty `deny:` or `operation:` would let through more than its author meant.
-    private func keys(of value: DocumentValue, _ known: [String]) -> DocumentMapping? {
-        let mapping = value.mapping(keys: known)
-        mapping?.requireValues()
-        return mapping
-    }
+    private func keys(of value: DocumentValue, _ known: [String]) -> DocumentMapping? { value.completeMapping(keys: known) }
 
     /// The `service:` key, or the file's name without its extension.
     private func service(of mapping: DocumentMapping, _ document: Document, _ start: RuleLocation) -> ServiceName? {
@@ -78,38 +79,5 @@ struct PolicyDocument {
     private func peer(_ value: DocumentValue) -> PolicyRule.Peer? {
         if value.string() == "*" { return .any }
         return value.isMapping || value.isList ? nil : value.serviceName().map { .service(canonical($0)) }
-    }
-
-    private func retries(_ value: DocumentValue) -> ServicePolicy.Retries? {
-        let bound = ServicePolicy.Retries.maximumAttempts
-        guard let mapping = keys(of: value, ["enabled", "attempts"]) else { return nil }
-        let attempts = mapping["attempts"].map { $0.integer(in: 0...bound) ?? 0 }
-        switch mapping["enabled"]?.bool() {
-        case false?:
-            if let attempts, attempts > 0 { value.report("retries are off, yet attempts is \(attempts)", "leave one of the two out") }
-            return ServicePolicy.Retries(attempts: 0)
-        case true?, nil: return ServicePolicy.Retries(attempts: attempts ?? bound)
-        }
-    }
-
-    private static let periods: [(name: String, length: Duration)] = [
-        ("s", .seconds(1)), ("sec", .seconds(1)), ("min", .seconds(60)), ("h", .seconds(3600)), ("hour", .seconds(3600)),
-    ]
-
-    private func rateLimit(_ value: DocumentValue) -> ServicePolicy.RateLimit? {
-        guard let text = value.string() else { return nil }
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let requests = Int(parts[0]), (1...1_000_000_000).contains(requests),
-            let period = Self.periods.first(where: { $0.name == parts[1] })
-        else {
-            value.report("is \(value.kind), where a rate is expected", "write it as 500/min, 20/s or 10000/h")
-            return nil
-        }
-        return ServicePolicy.RateLimit(requests: requests, period: period.length)
-    }
-
-    private func sensitivity(_ value: DocumentValue) -> ServicePolicy.Sensitivity? {
-        let chosen = value.isMapping ? keys(of: value, ["sensitivity"])?.required("sensitivity") : value
-        return chosen?.choice(ServicePolicy.Sensitivity.self)
     }
 }

@@ -1,3 +1,4 @@
+internal import MeshBalancing
 internal import MeshRuntime
 internal import MeshSnapshot
 internal import MeshTypes
@@ -10,7 +11,7 @@ extension Worker {
             return give(up: handle, flow, .egress)
         }
         flow.pointee.record.destination = destination.service
-        flow.pointee.named = Int32(destination.endpoint ?? -1)
+        flow.pointee.named = destination.endpoint.flatMap { snapshot.service(destination.service)?.endpoints[$0].address }
         switch Authorise.flow(from: flow.pointee.record.source, to: destination.service, in: snapshot) {
         case .refused(let reason): give(up: handle, flow, reason)
         case .permitted(let permit):
@@ -27,17 +28,20 @@ extension Worker {
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ snapshot: Snapshot
     ) {
         guard let service = snapshot.service(permit.destination) else { return give(up: handle, flow, .noEndpoint) }
-        var tried = flow.pointee.tried
-        if flow.pointee.named >= 0 { tried |= ~(1 << UInt64(flow.pointee.named % 64)) }
-        guard
-            let index = shared.load.pick(
-                from: service.endpoints, tried: tried, here: snapshot.node.locality, now: now)
-        else { return give(up: handle, flow, flow.pointee.attempts == 0 ? .noEndpoint : flow.pointee.record.reason) }
-        let endpoint = service.endpoints[index]
-        flow.pointee.tried |= 1 << UInt64(index % 64)
+        var wish = EndpointWish()
+        wish.tried = flow.pointee.tried
+        wish.address = flow.pointee.named
+        let endpoint: Endpoint
+        switch chooseEndpoint(wish, of: service, in: snapshot) {
+        case .noEndpoint: return give(up: handle, flow, flow.pointee.attempts == 0 ? .noEndpoint : flow.pointee.record.reason)
+        case .circuitOpen: return give(up: handle, flow, .circuitOpen)
+        case .chosen(let chosen, let ticket):
+            endpoint = chosen
+            flow.pointee.ticket = ticket
+            flow.pointee.tried.insert(ticket)
+        }
         flow.pointee.attempts += 1
         flow.pointee.attemptStarted = now
-        flow.pointee.isCounted = true
         flow.pointee.record.endpoint = endpoint.address
         flow.pointee.stage = .connecting
         connectDeadlines.schedule(handle, now: now)
@@ -56,10 +60,11 @@ extension Worker {
     func attemptFailed(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
         if flow.pointee.upstream != .none { return upstreamLost(handle, flow, reason) }
         flow.pointee.record.reason = reason
-        uncount(flow, failed: true)
+        judge(&flow.pointee.ticket, of: flow.pointee.record.destination, AttemptOutcome(reason, mayHaveArrived: false))
+        release(&flow.pointee.ticket, of: flow.pointee.record.destination)
         flow.pointee.far.close()
         leaveTunnel(flow)
-        guard Int(flow.pointee.attempts) < shared.options.maximumAttempts, flow.pointee.named < 0, let snapshot,
+        guard Int(flow.pointee.attempts) < shared.options.maximumAttempts, flow.pointee.named == nil, let snapshot,
             case .permitted(let permit) = Authorise.flow(
                 from: flow.pointee.record.source, to: flow.pointee.record.destination, in: snapshot)
         else { return give(up: handle, flow, reason) }
@@ -73,17 +78,11 @@ extension Worker {
         finish(handle, flow, .refused, reason)
     }
 
-    func uncount(_ flow: UnsafeMutablePointer<Flow>, failed: Bool) {
-        guard flow.pointee.isCounted else { return }
-        flow.pointee.isCounted = false
-        shared.load.finished(flow.pointee.record.endpoint, failed: failed, now: now)
-    }
-
     /// Records the flow and frees its slot. Its sockets must be closed or are closed now.
     func finish(
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ ending: FlowRecord.Ending, _ reason: DenialReason
     ) {
-        uncount(flow, failed: false)
+        release(&flow.pointee.ticket, of: flow.pointee.record.destination)
         leaveTunnel(flow)
         flow.pointee.near.close()
         flow.pointee.far.close()

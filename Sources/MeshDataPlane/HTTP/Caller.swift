@@ -1,3 +1,4 @@
+internal import MeshBalancing
 internal import MeshProtocols
 internal import MeshRuntime
 internal import MeshTypes
@@ -20,8 +21,8 @@ struct Caller: BitwiseCopyable {
         let sourceAddress: SocketAddress
         let destinationAddress: SocketAddress
         let destination: ServiceID
-        /// The endpoint that the caller dialled; -1 for any of the service.
-        let named: Int32
+        /// The endpoint that the caller dialled; nil for any of the service.
+        let named: SocketAddress?
     }
 
     let origin: Origin
@@ -56,8 +57,10 @@ struct Exchange: BitwiseCopyable {
         case sent
         /// The answer's head went to the caller: there is no way back.
         case answering
-        /// Waits before the next attempt.
+        /// Waits before the next attempt, or for as long as an injected fault delays it.
         case backingOff
+        /// Waits until another request of its service has ended.
+        case queued
     }
 
     var stage = Stage.connecting
@@ -78,23 +81,63 @@ struct Exchange: BitwiseCopyable {
     var upstream = SlabHandle.none
     /// A byte of the request may have reached the endpoint in this attempt.
     var mayHaveArrived = false
+    var rules = ExchangeRules()
+    var admission = ExchangeAdmission()
     var started: UInt64 = 0
     var deadline: UInt64 = 0
-    /// When a waiting attempt may start.
+    /// When a waiting attempt may start, or a queued one gives up.
     var retryAt: UInt64 = 0
-    /// Endpoints that were tried: a bit for each index modulo 64.
-    var tried: UInt64 = 0
+    /// When this attempt's answer must have begun; `.max` for as long as there is time.
+    var attemptEnds = UInt64.max
+    var tried = TriedEndpoints()
     var attempts: UInt8 = 0
     var isRetry = false
-    /// It counts as outstanding at its endpoint.
-    var isCounted = false
+    /// The endpoint that it counts at.
+    var ticket = EndpointTicket.none
+    /// This attempt goes on a connection that was used before: that it is closed says nothing of the endpoint.
+    var isOnReused = false
     var record = FlowRecord()
 
     /// Bytes of a body that are kept for another attempt.
     static let replayLimit = 64 << 10
 
+    /// When something is to be done about it though nothing has happened.
+    var due: UInt64 {
+        switch stage {
+        case .backingOff, .queued: min(deadline, retryAt)
+        case .connecting, .sent: min(deadline, attemptEnds)
+        case .answering: deadline
+        }
+    }
+
     mutating func free() {
         head.free()
         replay.free()
     }
+}
+
+/// What the policy says of a request, as it stood when the request came.
+struct ExchangeRules: BitwiseCopyable {
+    /// The route that it takes; -1 for none.
+    var route: Int16 = -1
+    var retries: UInt8 = 0
+    var retriesAll = false
+    /// Nanoseconds from an attempt's start to the head of its answer; 0 for no bound of its own.
+    var tryTimeout: UInt64 = 0
+    /// Only instances of this version; 0 for any.
+    var version: UInt64 = 0
+    /// What keeps requests together; 0 for nothing.
+    var affinity: UInt64 = 0
+    /// What an injected fault answers; 0 for none.
+    var abort: UInt16 = 0
+    /// Nanoseconds that an injected fault takes.
+    var delay: UInt64 = 0
+}
+
+/// Its place among the requests that its service answers at one moment.
+struct ExchangeAdmission: BitwiseCopyable {
+    /// Its number in the queue; 0 when it never was in one.
+    var number: UInt64 = 0
+    /// When it was admitted; 0 while it is not, or need not be.
+    var since: UInt64 = 0
 }

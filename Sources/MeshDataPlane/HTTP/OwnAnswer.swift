@@ -1,13 +1,37 @@
+internal import MeshPolicy
 internal import MeshProtocols
+internal import MeshRouting
+internal import MeshTelemetry
 internal import MeshTypes
 
 /// An answer that the mesh gives in a service's place: JSON that says why, and `x-myelin-reason`.
 struct OwnAnswer {
     let status: Int
+    /// `none` for an answer that refuses nothing.
     let reason: DenialReason
     let explanation: String
     /// Nanoseconds until it makes sense to ask again.
-    let retryAfter: UInt64?
+    var retryAfter: UInt64?
+    /// The limit that is used up.
+    var limit: ServicePolicy.RateLimit?
+    var location: String?
+
+    init(status: Int, reason: DenialReason, explanation: String? = nil) {
+        self.status = status
+        self.reason = reason
+        self.explanation = explanation ?? reason.explanation
+    }
+
+    init(_ reason: DenialReason, retryAfter: UInt64?, limit: ServicePolicy.RateLimit? = nil) {
+        self.init(status: Self.status(of: reason), reason: reason)
+        self.retryAfter = retryAfter
+        self.limit = limit
+    }
+
+    init(_ redirect: Redirect) {
+        self.init(status: redirect.status, reason: .none)
+        location = redirect.location
+    }
 
     /// RFC 9110 §15, RFC 6585 §4.
     static func status(of reason: DenialReason) -> Int {
@@ -15,7 +39,7 @@ struct OwnAnswer {
         case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload: 403
         case .rateLimited: 429
         case .deadlineExceeded, .endpointTimeout: 504
-        case .noEndpoint, .overloaded, .draining, .noCertificate: 503
+        case .noEndpoint, .overloaded, .draining, .noCertificate, .circuitOpen, .queueFull: 503
         case .badRequest: 400
         default: 502
         }
@@ -23,6 +47,11 @@ struct OwnAnswer {
 
     private static func phrase(of status: Int) -> StaticString {
         switch status {
+        case 301: "Moved Permanently"
+        case 302: "Found"
+        case 303: "See Other"
+        case 307: "Temporary Redirect"
+        case 308: "Permanent Redirect"
         case 400: "Bad Request"
         case 403: "Forbidden"
         case 414: "URI Too Long"
@@ -33,19 +62,28 @@ struct OwnAnswer {
         case 502: "Bad Gateway"
         case 503: "Service Unavailable"
         case 504: "Gateway Timeout"
-        default: "HTTP Version Not Supported"
+        case 505: "HTTP Version Not Supported"
+        default: "Refused"
         }
     }
 
     func write(to writer: inout HeadWriter, closes: Bool, keepsOldVersionAlive: Bool, hasBody: Bool) {
-        let body = #"{"error":{"status":\#(status),"reason":"\#(reason.code)","explanation":"\#(explanation)"}}"# + "\n"
+        let body =
+            reason == .none ? "" : #"{"error":{"status":\#(status),"reason":"\#(reason.code)","explanation":"\#(explanation)"}}"# + "\n"
         writer.removeAll()
         writer.append("HTTP/1.1 ")
         writer.append(decimal: UInt64(status))
         writer.append(" ")
         writer.append(Self.phrase(of: status))
-        writer.append("\r\ncontent-type: application/json\r\nx-myelin-reason: ")
-        append(reason.code, to: &writer)
+        if reason != .none {
+            writer.append("\r\ncontent-type: application/json\r\nx-myelin-reason: ")
+            append(reason.code, to: &writer)
+        }
+        if let location {
+            writer.append("\r\nlocation: ")
+            append(location, to: &writer)
+        }
+        if let limit { append(limit, to: &writer) }
         if let retryAfter {
             writer.append("\r\nretry-after: ")
             writer.append(decimal: (retryAfter + 999_999_999) / 1_000_000_000)
@@ -56,6 +94,16 @@ struct OwnAnswer {
         writer.append(decimal: UInt64(body.utf8.count))
         writer.append("\r\n\r\n")
         if hasBody { append(body, to: &writer) }
+    }
+
+    /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the quota, its window, and when one more is left.
+    private func append(_ limit: ServicePolicy.RateLimit, to writer: inout HeadWriter) {
+        writer.append("\r\nratelimit-policy: \"default\";q=")
+        writer.append(decimal: UInt64(limit.requests))
+        writer.append(";w=")
+        writer.append(decimal: UInt64(limit.period.components.seconds))
+        writer.append("\r\nratelimit: \"default\";r=0;t=")
+        writer.append(decimal: ((retryAfter ?? 0) + 999_999_999) / 1_000_000_000)
     }
 
     private func append(_ text: String, to writer: inout HeadWriter) {

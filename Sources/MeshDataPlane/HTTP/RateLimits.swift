@@ -1,37 +1,28 @@
 internal import MeshPolicy
+internal import MeshResilience
 internal import MeshTypes
 internal import Synchronization
 
 /// How many more requests each service takes: one view for all workers of the node (R5.4, local to it).
-///
-/// The generic cell rate algorithm: a request is due one interval after the one before it, and may come early by the whole period's worth.
 final class RateLimits: Sendable {
-    /// When the next request would be due, in nanoseconds.
-    private let due = Mutex<[ServiceID: UInt64]>([:])
-
-    enum Admission: Equatable {
-        case admitted
-        /// Nanoseconds until one more is admitted.
-        case refused(UInt64)
+    /// What is counted together.
+    struct Key: Hashable {
+        let service: ServiceID
+        /// The route's number, -1 for the service's own limit.
+        let route: Int16
+        /// `.none` for all callers together.
+        let caller: ServiceID
     }
 
-    func admit(_ service: ServiceID, _ limit: ServicePolicy.RateLimit, now: UInt64) -> Admission {
-        let period = limit.period.nanoseconds
-        let interval = period / UInt64(limit.requests)
-        return due.withLock { due in
-            let next = max(due[service] ?? 0, now)
-            // All of the period's requests may come at once; the one after them waits for an interval.
-            guard next + interval <= now + period else { return .refused(next + interval - now - period) }
-            due[service] = next + interval
-            return .admitted
+    private let limiters = Mutex<[Key: RateLimiter]>([:])
+    /// Beyond this many, those that have recovered are forgotten.
+    private static let maximumKept = 65536
+
+    func admit(_ key: Key, _ limit: ServicePolicy.RateLimit, now: UInt64) -> RateLimiter.Admission {
+        limiters.withLock { limiters in
+            if limiters.count >= Self.maximumKept { limiters = limiters.filter { !$0.value.isFresh(now: now) } }
+            return limiters[key, default: RateLimiter()].admit(
+                limit.requests, per: limit.period.nanoseconds, burst: limit.burst, now: now)
         }
-    }
-}
-
-extension Duration {
-    /// Never negative.
-    var nanoseconds: UInt64 {
-        let parts = components
-        return UInt64(max(0, parts.seconds)) * 1_000_000_000 + UInt64(max(0, parts.attoseconds / 1_000_000_000))
     }
 }

@@ -67,6 +67,10 @@ extension Worker {
             changeProtocol(response, head, following, handle, flow, callerHandle, caller)
             return bytes.count
         }
+        let exchange = caller.pointee.exchange
+        judge(
+            &caller.pointee.exchange.ticket, of: caller.pointee.origin.destination, response.status >= 500 ? .failed : .succeeded,
+            latency: now &- exchange.ticket.taken)
         if retriesInstead(of: response, head, callerHandle, caller) { return bytes.count }
         upstream.pointee.body = BodyProgress(response.body)
         upstream.pointee.keepsAlive = response.keepsAlive && !caller.pointee.exchange.isOldVersion
@@ -164,30 +168,27 @@ extension Worker {
             caller.pointee.exchange = Exchange()
             caller.pointee.exchange.started = now
             caller.pointee.exchange.record = newRecord(caller.pointee.origin)
-            liveRequests += 1
+            budget.begin()
         }
         caller.pointee.exchange.keepsAlive = false
-        send(
-            handle, caller, OwnAnswer(status: refusal.status, reason: .badRequest, explanation: refusal.explanation, retryAfter: nil))
+        give(handle, caller, OwnAnswer(status: refusal.status, reason: .badRequest, explanation: refusal.explanation))
     }
 
     /// Answers in the endpoint's place. - Parameter retryAfter: nanoseconds.
     func answer(
         _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ reason: DenialReason, retryAfter: UInt64? = nil
     ) {
-        send(
-            handle, caller,
-            OwnAnswer(status: OwnAnswer.status(of: reason), reason: reason, explanation: reason.explanation, retryAfter: retryAfter))
+        give(handle, caller, OwnAnswer(reason, retryAfter: retryAfter))
     }
 
-    private func send(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ answer: OwnAnswer) {
+    func give(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ answer: OwnAnswer) {
         let closes = !caller.pointee.exchange.keepsAlive || !caller.pointee.exchange.body.hasEnded || isDraining
         answer.write(
             to: &writer, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion && !closes,
             hasBody: caller.pointee.exchange.method != .head)
         caller.pointee.exchange.record.request.status = UInt16(answer.status)
         guard write(writer.bytes, toCaller: handle, caller) else { return }
-        endExchange(caller, .refused, answer.reason)
+        endExchange(caller, answer.reason == .none ? .closed : .refused, answer.reason)
         if closes { return closeCaller(handle, caller) }
         caller.pointee.stage = .head
         if caller.pointee.hasUnreadInput || caller.pointee.end.isReadable { resume(handle, caller) }

@@ -1,4 +1,6 @@
+internal import MeshBalancing
 internal import MeshProtocols
+internal import MeshResilience
 internal import MeshRuntime
 internal import MeshSnapshot
 internal import MeshTypes
@@ -15,14 +17,13 @@ extension Worker {
         case .success(let parsed): request = parsed
         }
         let origin = caller.pointee.origin
-        var budget = snapshot?.service(origin.destination)?.traffic.timeoutNanoseconds ?? 0
-        if let inherited = request.deadline { budget = min(budget, inherited * 1_000_000) }
+        let (rules, timeout) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
+        let timeLeft = request.deadline.map { min(timeout, $0 * 1_000_000) } ?? timeout
         let trace = TraceParent(request.traceparent.slice(of: bytes))
-        var random = SystemRandomNumberGenerator()
         let additions = HeadRewriting.RequestAdditions(
             traceparent: trace == nil
                 ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
-            requestID: (random.next(), random.next()), deadline: budget / 1_000_000)
+            requestID: (random.next(), random.next()), deadline: timeLeft / 1_000_000)
         HeadRewriting.request(request, fields, bytes, additions, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)
@@ -36,7 +37,8 @@ extension Worker {
         exchange.body = BodyProgress(request.body)
         exchange.head.append(writer.bytes)
         exchange.started = now
-        exchange.deadline = now + budget
+        exchange.deadline = now + timeLeft
+        exchange.rules = rules
         exchange.record = newRecord(origin)
         exchange.record.request.method = request.method
         exchange.record.request.setPath(request.target.slice(of: bytes))
@@ -44,7 +46,7 @@ extension Worker {
         caller.pointee.exchange = exchange
         caller.pointee.stage = .exchange
         schedule(handle, caller, at: exchange.deadline)
-        liveRequests += 1
+        budget.begin()
         return true
     }
 
@@ -61,17 +63,8 @@ extension Worker {
         return record
     }
 
-    func startExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
-        if let limit = snapshot?.service(caller.pointee.origin.destination)?.traffic.rateLimit,
-            case .refused(let wait) = shared.rates.admit(caller.pointee.origin.destination, limit, now: now)
-        {
-            return answer(handle, caller, .rateLimited, retryAfter: wait)
-        }
-        attemptRequest(handle, caller)
-    }
-
     /// Sends the request to the next endpoint.
-    private func attemptRequest(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+    func attemptRequest(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
         let origin = caller.pointee.origin
         guard let snapshot, let service = snapshot.service(origin.destination) else { return answer(handle, caller, .draining) }
         let permit: Permit
@@ -79,24 +72,36 @@ extension Worker {
         case .refused(let reason): return answer(handle, caller, reason)
         case .permitted(let given): permit = given
         }
-        var tried = caller.pointee.exchange.tried
-        if origin.named >= 0 { tried |= ~(1 << UInt64(origin.named % 64)) }
-        guard let index = shared.load.pick(from: service.endpoints, tried: tried, here: snapshot.node.locality, now: now) else {
+        var wish = EndpointWish()
+        wish.tried = caller.pointee.exchange.tried
+        wish.address = origin.named
+        wish.version = caller.pointee.exchange.rules.version
+        wish.key = caller.pointee.exchange.rules.affinity
+        let endpoint: Endpoint
+        switch chooseEndpoint(wish, of: service, in: snapshot) {
+        case .noEndpoint:
             let reason = caller.pointee.exchange.record.reason
             return answer(handle, caller, reason == .none ? .noEndpoint : reason)
+        case .circuitOpen(let wait): return answer(handle, caller, .circuitOpen, retryAfter: wait)
+        case .chosen(let chosen, let ticket):
+            endpoint = chosen
+            caller.pointee.exchange.ticket = ticket
+            caller.pointee.exchange.tried.insert(ticket)
         }
-        let endpoint = service.endpoints[index]
-        caller.pointee.exchange.isCounted = true
-        caller.pointee.exchange.tried |= 1 << UInt64(index % 64)
         caller.pointee.exchange.attempts += 1
         caller.pointee.exchange.mayHaveArrived = false
         caller.pointee.exchange.stage = .connecting
         caller.pointee.exchange.record.endpoint = endpoint.address
+        let tryTimeout = caller.pointee.exchange.rules.tryTimeout
+        caller.pointee.exchange.attemptEnds = tryTimeout == 0 ? .max : now + tryTimeout
+        schedule(handle, caller, at: caller.pointee.exchange.due)
         let key = UpstreamKey(source: origin.source, sourceIP: origin.sourceAddress.ip, endpoint: endpoint.address)
         if let flow = idleUpstream(key, handle, isCareful: !caller.pointee.exchange.method.isIdempotent) {
             caller.pointee.exchange.upstream = flow
+            caller.pointee.exchange.isOnReused = true
             sendRequest(handle, caller)
         } else {
+            caller.pointee.exchange.isOnReused = false
             openUpstream(handle, caller, key, permit, endpoint, service, snapshot)
         }
     }
@@ -120,8 +125,13 @@ extension Worker {
     func attemptEnded(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ reason: DenialReason) {
         caller.pointee.exchange.record.reason = reason
         caller.pointee.exchange.upstream = .none
-        // An endpoint that could not be reached is passed over for a while; one that closed a connection is not.
-        uncount(caller, failed: !caller.pointee.exchange.mayHaveArrived)
+        let exchange = caller.pointee.exchange
+        if !exchange.isOnReused || reason != .endpointClosed {
+            judge(
+                &caller.pointee.exchange.ticket, of: caller.pointee.origin.destination,
+                AttemptOutcome(reason, mayHaveArrived: exchange.mayHaveArrived))
+        }
+        release(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination)
         guard let delay = retryDelay(caller) else { return answer(handle, caller, reason) }
         wait(handle, caller, delay)
     }
@@ -132,27 +142,18 @@ extension Worker {
     /// no harm (R5.2), the policy allows it, its bytes are still there, and not too many retries are under way.
     private func retryDelay(_ caller: UnsafeMutablePointer<Caller>) -> UInt64? {
         let exchange = caller.pointee.exchange
-        guard caller.pointee.origin.named < 0, now < exchange.deadline else { return nil }
+        guard caller.pointee.origin.named == nil, now < exchange.deadline else { return nil }
         if !exchange.mayHaveArrived { return Int(exchange.attempts) < shared.options.maximumAttempts ? 0 : nil }
-        let rules = snapshot?.service(caller.pointee.origin.destination)?.traffic
-        guard exchange.method.isIdempotent, exchange.isReplayable, Int(exchange.attempts) <= rules?.retries ?? 0 else { return nil }
+        guard exchange.method.isIdempotent || exchange.rules.retriesAll, exchange.isReplayable, exchange.attempts <= exchange.rules.retries
+        else { return nil }
         if !exchange.isRetry {
-            guard liveRetries < max(Self.minimumRetries, liveRequests / Self.retryShare) else { return nil }
-            liveRetries += 1
+            guard budget.takeRetry() else { return nil }
             caller.pointee.exchange.isRetry = true
         }
         counters.retries += 1
-        let bound = min(Self.longestBackoff, Self.firstBackoff << UInt64(exchange.attempts - 1))
-        let delay = UInt64.random(in: 0...bound)
+        let delay = Backoff.delay(after: Int(exchange.attempts), using: &random)
         return now + delay < exchange.deadline ? delay : nil
     }
-
-    /// R5.2: retries under way may be a fifth of the live requests, and always three.
-    private static let retryShare = 5
-    private static let minimumRetries = 3
-    /// Nanoseconds; exponential with full jitter.
-    private static let firstBackoff: UInt64 = 25_000_000
-    private static let longestBackoff: UInt64 = 250_000_000
 
     private func wait(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ delay: UInt64) {
         guard delay > 0 else { return attemptRequest(handle, caller) }
@@ -176,7 +177,7 @@ extension Worker {
         }
         guard let delay = retryDelay(caller) else { return false }
         dropUpstream(caller)
-        uncount(caller, failed: false)
+        release(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination)
         caller.pointee.exchange.record.reason = .endpointClosed
         wait(handle, caller, max(delay, least))
         return true
@@ -185,29 +186,27 @@ extension Worker {
     func exchangeTimer(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
         let exchange = caller.pointee.exchange
         if now >= exchange.deadline { return deadlinePassed(handle, caller) }
-        if exchange.stage == .backingOff {
-            if now >= exchange.retryAt {
-                schedule(handle, caller, at: exchange.deadline)
-                attemptRequest(handle, caller)
-                return pumpCaller(handle)
-            }
-            return schedule(handle, caller, at: min(exchange.retryAt, exchange.deadline))
+        guard now >= exchange.due else { return schedule(handle, caller, at: exchange.due) }
+        switch exchange.stage {
+        case .backingOff, .queued: waitingEnded(handle, caller)
+        case .connecting, .sent:
+            dropUpstream(caller)
+            attemptEnded(handle, caller, .endpointTimeout)
+        case .answering: schedule(handle, caller, at: exchange.deadline)
         }
-        schedule(handle, caller, at: exchange.deadline)
     }
 
     private func deadlinePassed(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        let exchange = caller.pointee.exchange
+        // Of an endpoint that had little time it says nothing.
+        if !exchange.ticket.isNone, now &- exchange.ticket.taken >= (exchange.deadline &- exchange.started) / 2 {
+            judge(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination, .failed)
+        }
         dropUpstream(caller)
         guard caller.pointee.exchange.stage == .answering else { return answer(handle, caller, .deadlineExceeded) }
         endExchange(caller, .reset, .deadlineExceeded)
         caller.pointee.end.abort()
         removeCaller(handle, caller)
-    }
-
-    func uncount(_ caller: UnsafeMutablePointer<Caller>, failed: Bool) {
-        guard caller.pointee.exchange.isCounted else { return }
-        caller.pointee.exchange.isCounted = false
-        shared.load.finished(caller.pointee.exchange.record.endpoint, failed: failed, now: now)
     }
 
     /// The answer has gone to the caller whole: the next request, or the end.
@@ -220,15 +219,15 @@ extension Worker {
 
     /// Records the request. The upstream must have been released or dropped.
     func endExchange(_ caller: UnsafeMutablePointer<Caller>, _ ending: FlowRecord.Ending, _ reason: DenialReason) {
-        uncount(caller, failed: false)
+        leaveQueue(caller)
+        release(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination)
         caller.pointee.exchange.record.duration = now &- caller.pointee.exchange.started
         caller.pointee.exchange.record.ending = ending
         caller.pointee.exchange.record.reason = reason
         caller.pointee.exchange.record.request.attempts = caller.pointee.exchange.attempts
         ring.push(caller.pointee.exchange.record)
         counters.requests += 1
-        liveRequests -= 1
-        if caller.pointee.exchange.isRetry { liveRetries -= 1 }
+        budget.end(wasRetried: caller.pointee.exchange.isRetry)
         caller.pointee.exchange.free()
         caller.pointee.exchange = Exchange()
     }

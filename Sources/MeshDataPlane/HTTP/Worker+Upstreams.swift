@@ -248,7 +248,7 @@ extension Worker {
         flow.pointee.started = caller.pointee.exchange.started
         flow.pointee.record = caller.pointee.exchange.record
         flow.pointee.record.request.attempts = caller.pointee.exchange.attempts
-        flow.pointee.isCounted = caller.pointee.exchange.isCounted
+        flow.pointee.ticket = caller.pointee.exchange.ticket
         flow.pointee.near = caller.pointee.end
         flow.pointee.near.isReadable = true
         // What came early goes first.
@@ -258,8 +258,8 @@ extension Worker {
             flow.pointee.outbound.append(caller.pointee.input.readable)
             if let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee { tunnel.backlog += flow.pointee.near.pending.count }
         }
-        liveRequests -= 1
-        if caller.pointee.exchange.isRetry { liveRetries -= 1 }
+        leaveQueue(caller)
+        budget.end(wasRetried: caller.pointee.exchange.isRetry)
         caller.pointee.exchange.free()
         caller.pointee.input.free()
         callers.remove(callerHandle)

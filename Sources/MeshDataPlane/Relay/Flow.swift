@@ -1,3 +1,4 @@
+internal import MeshBalancing
 internal import MeshRuntime
 internal import MeshTypes
 
@@ -37,16 +38,15 @@ struct Flow: BitwiseCopyable {
     var stream: Int32 = 0
     /// The stream was ended by the peer, or gone altogether.
     var streamEnded = false
-    /// Endpoints of the service that were tried: a bit for each index modulo 64.
-    var tried: UInt64 = 0
+    var tried = TriedEndpoints()
     var attempts: UInt8 = 0
-    /// It counts as outstanding at its endpoint.
-    var isCounted = false
+    /// The endpoint that it counts at.
+    var ticket = EndpointTicket.none
     /// Monotonic nanoseconds of the start, and of the present attempt.
     var started: UInt64
     var attemptStarted: UInt64 = 0
-    /// The endpoint that the caller named; -1 for any of the service.
-    var named: Int32 = -1
+    /// The endpoint that the caller named; nil for any of the service.
+    var named: SocketAddress?
     var record = FlowRecord()
 
     init(_ kind: Kind, started: UInt64) {

@@ -43,6 +43,7 @@ extension Worker {
 
     /// From now on the caller's socket is read: until here its bytes waited in the kernel.
     func startReadingCaller(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        judge(&flow.pointee.ticket, of: flow.pointee.record.destination, .succeeded, latency: now &- flow.pointee.attemptStarted)
         flow.pointee.near.isReadable = true
         watch(flow.pointee.near.socket, .near, handle)
     }
@@ -83,6 +84,7 @@ extension Worker {
             turns -= 1
             let bytes = recv(from.socket, scratch.baseAddress, scratch.count, 0)
             if bytes > 0 {
+                if bytes < scratch.count { from.noteShortRead() }
                 count += UInt64(bytes)
                 if to.write(UnsafeRawBufferPointer(rebasing: scratch[..<bytes])) == .failed { return .writerBroke }
             } else if bytes == 0 {

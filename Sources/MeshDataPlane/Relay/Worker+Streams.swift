@@ -30,6 +30,7 @@ extension Worker {
         while true {
             let count = recv(flow.pointee.near.socket, buffer.baseAddress, buffer.count, 0)
             if count > 0 {
+                if count < buffer.count { flow.pointee.near.noteShortRead() }
                 if flow.pointee.kind == .outgoing {
                     flow.pointee.record.sent += UInt64(count)
                 } else {

@@ -38,6 +38,9 @@ extension DenialReason {
         case .rateLimited: "the callee's rate_limit is used up; call less often, or raise it"
         case .badRequest: "the request is not HTTP/1.1 as RFC 9112 defines it; the answer says what is wrong with it"
         case .badResponse: "the callee's answer is not HTTP/1.1 as RFC 9112 defines it; look at the callee"
+        case .circuitOpen: "too many calls of the service failed lately; they are let through again after a while, see myelinctl endpoints"
+        case .queueFull: "as many requests are being answered as concurrency allows, and the queue is full or too long; call less often"
+        case .injectedFault: "a fault: of the callee's policy asks for it; remove it when the test is over"
         case .endpointClosed: "the callee closed the connection without an answer; did it crash or restart"
         }
     }

@@ -1,10 +1,10 @@
 import Foundation
 import MeshLab
 
-/// Myelin in a laboratory of its own: a captured client, daemons of one worker each, all of them on the proxies' core, and an echo
-/// server that is a workload too.
-final class MyelinContender: Contender {
-    let name = "myelin"
+/// A client and an echo server in pods of a laboratory of their own: in the mesh, with daemons of one worker each on the proxies' core, or
+/// the same pods without a mesh.
+final class LabContender: Contender {
+    let name: String
     private let lab: Lab
     private let caller: Workload
     private let address: String
@@ -12,7 +12,8 @@ final class MyelinContender: Contender {
     private let daemons: [LabNode]
 
     /// - Parameter server: the command of the echo server on a port.
-    init(_ table: Table, server: (Int) -> [String], cores: Cores) throws {
+    init(_ name: String, _ table: Table, server: (Int) -> [String], cores: Cores, isMeshed: Bool) throws {
+        self.name = name
         self.cores = cores
         let calleeNode = table == .pair ? "node-2" : "node-1"
         var nodes = [Topology.Node(name: "node-1", zone: "a", region: "r")]
@@ -27,13 +28,14 @@ final class MyelinContender: Contender {
                 "callee", port: UInt16(Stage.serverPort), program: .command(server(Stage.serverPort)), on: [.pod(calleeNode)],
                 policy: "allow: []\n"),
         ]
-        lab = try Lab.raise(Topology(nodes: nodes, services: services), name: "bench")
+        lab = try Lab.raise(Topology(nodes: nodes, services: services), name: isMeshed ? "bench" : "bench0")
         caller = lab.workload("caller")
         let callee = lab.workload("callee")
         address = "\(callee.ipv4):\(callee.port)"
-        daemons = lab.nodes
+        daemons = isMeshed ? lab.nodes : []
         do {
-            try lab.startDaemons()
+            try Stage.makeRoomForShortConnections(in: caller.namespace)
+            if isMeshed { try lab.startDaemons() }
             for pid in lab.processes(of: callee) { try pin(pid, to: cores.server) }
             for pid in pids { try pin(pid, to: cores.proxy) }
         } catch {

@@ -1,0 +1,49 @@
+internal import MeshTypes
+
+/// How much of the traffic each distance takes: the nearest all of it while enough of it is well, then the rest gradually the next.
+struct LocalityShares {
+    private var well = (0.0, 0.0, 0.0, 0.0)
+    private var all = (0.0, 0.0, 0.0, 0.0)
+
+    /// A distance takes all that comes to it while this share of it, turned round, is well: 1 / 1.4 = 71 %.
+    private static let overprovision = 1.4
+    /// With less than this share of all endpoints well, they are all used: the failure is not the endpoints', or sparing them kills the rest.
+    private static let panic = 0.3
+
+    mutating func add(_ distance: Locality.Distance, _ weight: Double, isWell: Bool) {
+        switch distance {
+        case .node: Self.add(weight, isWell, &all.0, &well.0)
+        case .zone: Self.add(weight, isWell, &all.1, &well.1)
+        case .region: Self.add(weight, isWell, &all.2, &well.2)
+        case .elsewhere: Self.add(weight, isWell, &all.3, &well.3)
+        }
+    }
+
+    private static func add(_ weight: Double, _ isWell: Bool, _ all: inout Double, _ well: inout Double) {
+        all += weight
+        if isWell { well += weight }
+    }
+
+    var isPanic: Bool {
+        let total = all.0 + all.1 + all.2 + all.3
+        return well.0 + well.1 + well.2 + well.3 < Self.panic * total
+    }
+
+    /// The distance that a request takes.
+    ///
+    /// - Parameter draw: from 0 up to 1.
+    func distance(at draw: Double) -> Locality.Distance? {
+        var left = draw
+        var farthest: Locality.Distance?
+        for (distance, part, total) in [
+            (Locality.Distance.node, well.0, all.0), (.zone, well.1, all.1), (.region, well.2, all.2), (.elsewhere, well.3, all.3),
+        ] where part > 0 {
+            let share = min(1, Self.overprovision * part / total)
+            if left < share { return distance }
+            left = (left - share) / max(1e-9, 1 - share)
+            farthest = farthest ?? distance
+        }
+        // All are partly ill: the nearest that has any.
+        return farthest
+    }
+}

@@ -1,0 +1,20 @@
+/// Random numbers for choices and identifiers that nobody needs to be unable to guess: no system call for each (SplitMix64).
+package struct FastRandom: RandomNumberGenerator {
+    private var state: UInt64
+
+    /// Seeded by the system.
+    package init() {
+        var system = SystemRandomNumberGenerator()
+        state = system.next()
+    }
+
+    package init(seed: UInt64) { state = seed }
+
+    package mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var value = state
+        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
+        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
+        return value ^ value >> 31
+    }
+}

@@ -111,11 +111,11 @@ let package = Package(
         tests(
             "MeshDataPlaneTests",
             [
-                "MeshTypes", "MeshSystem", "MeshBPF", "MeshProtocols", "MeshPolicy", "MeshTLS", "MeshSnapshot", "MeshTelemetry",
-                "MeshDataPlane", "MeshIdentity",
+                "MeshTypes", "MeshSystem", "MeshBPF", "MeshProtocols", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy",
+                "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
-        tests("MeshConfigTests", ["MeshTypes", "MeshPolicy", "MeshConfig"]),
+        tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
         tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),
         tests("MeshControlTests", ["MeshTypes", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl"]),

@@ -66,7 +66,9 @@ extension NodeAdmin {
         let full = parts.capture.statistics().tableFull
         return full == 0
             ? CheckView("tables", .ok, "no table of the kernel programs was ever full")
-            : CheckView("tables", .warning, "\(full) connections were refused by full tables", remedy: "end what opens so many connections; `myelinctl flows` shows who does")
+            : CheckView(
+                "tables", .warning, "\(full) connections were refused by full tables",
+                remedy: "end what opens so many connections; `myelinctl flows` shows who does")
     }
 
     private func checkClock() -> CheckView {

@@ -21,6 +21,7 @@ final class TwoNodes: Sendable {
     private let identities: IdentityStore
     private let isHTTP: Bool
     private let isLocal: Bool
+    private let versions: [String]
     private let endpoints: Mutex<[SocketAddress]>
     private let policies: Mutex<PolicySet>
     private let generation = Atomic<UInt64>(0)
@@ -28,11 +29,14 @@ final class TwoNodes: Sendable {
     /// - Parameters:
     ///   - endpoints: where `callee` answers, on the second node.
     ///   - isHTTP: `callee` speaks HTTP.
+    ///   - versions: of the endpoints, in their order; empty for none.
     ///   - isLocal: `callee` runs on the first node, beside its caller.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
-        destinationOptions: DataPlaneOptions = DataPlaneOptions(), isHTTP: Bool = false, isLocal: Bool = false
+        destinationOptions: DataPlaneOptions = DataPlaneOptions(), isHTTP: Bool = false, isLocal: Bool = false,
+        versions: [String] = []
     ) async throws {
+        self.versions = versions
         self.isHTTP = isHTTP
         self.isLocal = isLocal
         let directory = try Scratch.directory()
@@ -86,8 +90,10 @@ final class TwoNodes: Sendable {
         var parts = SnapshotParts(
             generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
             policy: policies.withLock { $0 })
-        let callees = endpoints.withLock { $0 }.map {
-            Endpoint(address: $0, locality: (isLocal ? source : destination).locality, tunnel: destination.tunnel)
+        let callees = endpoints.withLock { $0 }.enumerated().map { index, address in
+            Endpoint(
+                address: address, locality: (isLocal ? source : destination).locality,
+                version: versions.indices.contains(index) ? versions[index] : "", tunnel: destination.tunnel)
         }
         let (callerID, calleeID) = (ServiceID(rawValue: 1), ServiceID(rawValue: 2))
         parts.services = [

@@ -1,0 +1,104 @@
+import MeshBalancing
+import MeshConfig
+import MeshPolicy
+import MeshResilience
+import MeshRouting
+import MeshTypes
+import Testing
+
+/// The keys of a policy file that say how requests are treated (R4, R5).
+struct TrafficDocumentTests {
+    private func load(_ text: String) throws -> ServicePolicy {
+        let scratch = try Scratch()
+        try scratch.write(text, to: "wallet.yaml")
+        return try #require(try PolicyDocuments.load(directory: scratch.path, namespace: "default").policies.first)
+    }
+
+    @Test func everyKeyIsRead() throws {
+        let policy = try load(
+            """
+            timeouts: {request: 1s, try: 400ms}
+            retries: {attempts: 1, methods: all}
+            rate_limit: {limit: 500/min, burst: 50, per: caller}
+            circuit_breaker: high
+            concurrency: 32
+            queue: {limit: 100, wait: 10s}
+            balance: {method: hash, header: X-User}
+            routes:
+              - match: {operation: payout/claim, method: POST, headers: {X-Tier: gold}, query: {beta: "*"}}
+                timeouts: {request: 5s}
+                retries: {enabled: false}
+              - match: {prefix: /prices/, method: [GET, HEAD]}
+                split: {v1: 90, v2: 10, v3: 0}
+              - match: {template: "/users/{id}/old"}
+                redirect: {location: /users, status: 308}
+              - match: {path: /slow}
+                rate_limit: 1/s
+                fault: {delay: 200ms, abort: 503, share: 12.5%}
+            """)
+        #expect(policy.timeouts == .init(request: .seconds(1), attempt: .milliseconds(400)))
+        #expect(policy.retries == .init(attempts: 1, areForAll: true))
+        #expect(policy.rateLimit == .init(requests: 500, period: .seconds(60), burst: 50, scope: .caller))
+        #expect(policy.circuitBreaker == .high && policy.concurrency == 32)
+        #expect(policy.queue == .init(limit: 100, wait: .seconds(10)))
+        #expect(policy.balance == .hash && policy.affinity == "x-user")
+        let routes = policy.routes
+        try #require(routes.count == 4)
+        #expect(routes[0].match.path == .operation("payout/claim", of: "wallet"))
+        #expect(routes[0].match.methods == [Array("POST".utf8)])
+        #expect(routes[0].match.headers == [.init(name: "x-tier", value: "gold")])
+        #expect(routes[0].match.query == [.init(name: "beta", value: nil)])
+        #expect(routes[0].timeouts.request == .seconds(5) && routes[0].retries?.attempts == 0)
+        #expect(routes[1].match.path == .prefix(Array("/prices/".utf8)))
+        #expect(routes[1].split == [.init(version: "v1", weight: 90), .init(version: "v2", weight: 10)])
+        #expect(routes[2].match.path == PathPattern(template: "/users/{id}/old"))
+        #expect(routes[2].redirect == Redirect(status: 308, location: "/users"))
+        #expect(routes[3].fault?.share == 1250 && routes[3].fault?.abort == 503 && routes[3].fault?.delay == .milliseconds(200))
+        #expect(policy.notEnforced(isHTTP: true) == [])
+        #expect(Set(policy.notEnforced(isHTTP: false)).isSuperset(of: ["routes", "concurrency", "queue", "rate_limit"]))
+    }
+
+    @Test func aRouteInheritsWhatItDoesNotSay() throws {
+        let policy = try load(
+            """
+            timeouts: {request: 1s, try: 400ms}
+            retries: {enabled: false}
+            rate_limit: 5/s
+            routes: [{match: {path: /a}, timeouts: {request: 2s}}]
+            """)
+        let rules = TrafficRules(policy)
+        #expect(rules.routes[0].requests.timeout == 2_000_000_000 && rules.routes[0].requests.tryTimeout == 400_000_000)
+        #expect(rules.routes[0].requests.retries == 0)
+        #expect(rules.routes[0].requests.rateLimit == nil, "the file's own limit counts them")
+    }
+
+    @Test(arguments: [
+        ("timeouts: {request: 1s, try: 2s}\n", "try of 2s is longer"),
+        ("timeouts: {try: 4s}\n", "longer than the whole request's 3s"),
+        ("retries: {enabled: true, attempts: 0}\n", "retries are on, yet attempts is 0"),
+        ("retries: {enabled: false, attempts: 2}\n", "retries are off"),
+        ("retries: {enabled: false, methods: all}\n", "methods is all"),
+        ("rate_limit: {limit: 5/s, burst: 6}\n", "more than the limit"),
+        ("rate_limit: {burst: 6}\n", "`limit` is missing"),
+        ("queue: {limit: 5}\n", "without `concurrency`"),
+        ("balance: {method: round_robin, header: x}\n", "without `method: hash`"),
+        ("balance: fastest\n", "one of least_outstanding"),
+        ("routes: [{timeouts: {request: 1s}}]\n", "`match` is missing"),
+        ("routes: [{match: {path: /a, prefix: /b}}]\n", "more than one of path, prefix"),
+        ("routes: [{match: {path: a}}]\n", "is no path"),
+        ("routes: [{match: {template: \"/a/x{id}\"}}]\n", "no template"),
+        ("routes: [{match: {path: /a}, split: {v1: 0}}]\n", "no version has a weight"),
+        ("routes: [{match: {path: /a}, fault: {share: 10%}}]\n", "neither `delay` nor `abort`"),
+        ("routes: [{match: {path: /a}, fault: {abort: 503, share: 101%}}]\n", "0% to 100%"),
+        ("routes: [{match: {path: /a}, redirect: {location: /b, status: 304}}]\n", "no redirection"),
+        ("routes: [{match: {path: /a}, redirect: {location: /b}, split: {v1: 1}}]\n", "both `redirect` and `split`"),
+        ("routes: [{match: {path: /a}, timeouts: {try: 4s}}]\n", "longer"),
+    ])
+    func whatContradictsItselfIsRefused(text: String, message: String) throws {
+        let scratch = try Scratch()
+        try scratch.write(text, to: "wallet.yaml")
+        let found = errors { () throws(DocumentErrors) in try PolicyDocuments.load(directory: scratch.path, namespace: "default") }
+        #expect(found.contains { "\($0)".contains(message) }, "\(found)")
+        #expect(found.allSatisfy { $0.line == 1 })
+    }
+}

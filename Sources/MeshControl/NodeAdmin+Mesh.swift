@@ -93,9 +93,15 @@ extension NodeAdmin {
         return ServiceIdentity(namespace: namespace, name: configuration.aliases[name] ?? name)
     }
 
+    private static func narrowed(_ operations: OperationRules?) -> String {
+        guard let operations else { return "" }
+        let allowed = operations.allowed.map { ", only \($0.sorted().joined(separator: ", "))" } ?? ""
+        return allowed + (operations.denied.isEmpty ? "" : ", not \(operations.denied.sorted().joined(separator: ", "))")
+    }
+
     private static func explanation(_ decision: PolicyDecision, _ from: ServiceIdentity, _ to: ServiceIdentity) -> String {
         switch (decision.reason, decision.rule) {
-        case (.none, let rule?): "\(from) may call \(to): allowed at \(rule)"
+        case (.none, let rule?): "\(from) may call \(to): allowed at \(rule)\(narrowed(decision.operations))"
         case (.denied, let rule?): "\(from) may not call \(to): denied at \(rule); deny beats allow and holds in both directions"
         case (.notAllowed, _): "\(from) may not call \(to): no `allow` of \(from)'s policy names it, and what is not allowed is refused"
         default: "\(from) may not call \(to): \(decision.reason.code)"

@@ -10,6 +10,7 @@ extension Worker {
             switch message {
             case .adopt(let snapshot):
                 self.snapshot = snapshot
+                decisions.removeAll(keepingCapacity: true)
                 counters.generation = snapshot.generation
                 generation.store(snapshot.generation, ordering: .relaxed)
             case .capture(let listener): addListener(listener)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import MeshPolicy
 internal import MeshProtocols
 internal import MeshResilience
 internal import MeshRuntime
@@ -63,6 +64,8 @@ final class Worker: @unchecked Sendable {
     var timers = TimerHeap()
     var loads: [ServiceID: ServiceLoad] = [:]
     var random = FastRandom()
+    var decisions: [UInt64: PolicyDecision] = [:]
+    var gates: Slab<RequestGate>
     /// Callers to go on with at the end of this batch.
     var resumed: [SlabHandle] = []
     var budget = RetryBudget()
@@ -88,6 +91,7 @@ final class Worker: @unchecked Sendable {
         flows = Slab(capacity: options.maximumFlows)
         tunnels = Slab(capacity: options.maximumTunnels)
         callers = Slab(capacity: options.maximumFlows)
+        gates = Slab(capacity: options.maximumFlows)
         upstreams = Slab(capacity: options.maximumFlows)
         connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
         handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)

@@ -21,10 +21,13 @@ package struct PolicyDecision: Hashable, Sendable {
     package let reason: DenialReason
     /// The rule that decided; nil when no rule matched.
     package let rule: RuleLocation?
+    /// A permitted connection may carry these requests only; nil for any.
+    package let operations: OperationRules?
 
-    package init(reason: DenialReason, rule: RuleLocation?) {
+    package init(reason: DenialReason, rule: RuleLocation?, operations: OperationRules? = nil) {
         self.reason = reason
         self.rule = rule
+        self.operations = operations
     }
 
     package var permitted: Bool { reason == .none }

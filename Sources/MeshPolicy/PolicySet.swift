@@ -3,8 +3,8 @@ package import MeshTypes
 /// The policies of one namespace, compiled so that a decision costs a few look-ups, however many rules there are.
 ///
 /// Connections are decided here (R6.1): nothing is permitted by default; `deny` beats `allow`; a service's name in a `deny` list
-/// forbids traffic between the two in both directions. Entries with an operation cannot be told apart on a connection: a deny
-/// forbids the file's service to call the named one at all (fail closed, this direction only), an allow permits the connection.
+/// forbids traffic between the two in both directions. Entries with an operation permit the connection and say which requests it may carry;
+/// who cannot tell requests apart must refuse it (`Snapshot.decide` does).
 package final class PolicySet: Sendable {
     package static let empty = PolicySet([], namespace: "")
 
@@ -38,8 +38,11 @@ package final class PolicySet: Sendable {
         if let rule = caller?.denyCalling(destination.name) ?? compiled[destination.name]?.denyCalls(from: source.name) {
             return PolicyDecision(reason: .denied, rule: rule)
         }
-        guard let rule = caller?.allowCalling(destination.name) else { return PolicyDecision(reason: .notAllowed, rule: nil) }
-        return PolicyDecision(reason: .none, rule: rule)
+        let operations = caller?.operations(of: destination.name)
+        guard let rule = caller?.allowCalling(destination.name) ?? (operations?.allowed == nil ? nil : operations?.rule) else {
+            return PolicyDecision(reason: .notAllowed, rule: nil)
+        }
+        return PolicyDecision(reason: .none, rule: rule, operations: operations)
     }
 
     /// How requests to the service are treated; the defaults for one without a policy.
@@ -57,22 +60,34 @@ package final class PolicySet: Sendable {
 private struct CompiledPolicy: Sendable {
     private var allowed = NameTable()
     private var denied = NameTable()
-    /// Entries with an operation: only calls by this service are forbidden, not calls to it.
-    private var deniedOutbound = NameTable()
+    /// Entries with an operation: they concern calls by this service, not calls to it.
+    private let narrowed: [PolicyRule]
+    private let narrowedDenials: [PolicyRule]
     let mutualTLS: ServicePolicy.MutualTLS
     let traffic: TrafficRules
 
     init(_ policy: ServicePolicy) {
         mutualTLS = policy.mutualTLS
         traffic = TrafficRules(policy)
-        for rule in policy.allow { allowed.insert(rule) }
-        for rule in policy.deny {
-            if rule.operation == nil { denied.insert(rule) } else { deniedOutbound.insert(rule) }
-        }
+        narrowed = policy.allow.filter { $0.operation != nil }
+        narrowedDenials = policy.deny.filter { $0.operation != nil }
+        for rule in policy.allow where rule.operation == nil { allowed.insert(rule) }
+        for rule in policy.deny where rule.operation == nil { denied.insert(rule) }
+    }
+
+    /// nil when all requests to the service are treated alike.
+    func operations(of name: ServiceName) -> OperationRules? {
+        func named(_ rules: [PolicyRule]) -> [PolicyRule] { rules.filter { $0.peer == .any || $0.peer == .service(name) } }
+        let (allows, denials) = (named(narrowed), named(narrowedDenials))
+        let isWhole = allowed[name] != nil
+        guard isWhole || !allows.isEmpty, let first = denials.first ?? (isWhole ? nil : allows.first) else { return nil }
+        return OperationRules(
+            allowed: isWhole ? nil : Set(allows.compactMap(\.operation)), denied: Set(denials.compactMap(\.operation)), rule: first.location
+        )
     }
 
     func allowCalling(_ name: ServiceName) -> RuleLocation? { allowed[name] }
-    func denyCalling(_ name: ServiceName) -> RuleLocation? { denied[name] ?? deniedOutbound[name] }
+    func denyCalling(_ name: ServiceName) -> RuleLocation? { denied[name] }
     func denyCalls(from name: ServiceName) -> RuleLocation? { denied[name] }
 }
 

@@ -110,9 +110,6 @@ package struct ServicePolicy: Sendable {
             if queue != nil { keys.append("queue") }
             if !routes.isEmpty { keys.append("routes") }
         }
-        for (list, rules) in [("allow", allow), ("deny", deny)] {
-            keys += rules.compactMap { rule in rule.operation.map { "\(list) operation \($0)" } }
-        }
         return keys
     }
 }

@@ -81,12 +81,15 @@ package final class Snapshot: Sendable {
     /// Where an endpoint of this node is delivered; nil if it is not one of this node's.
     package func delivery(_ endpoint: SocketAddress) -> Delivery? { deliveries[endpoint] }
 
-    /// Connection-level policy between two services. Unknown numbers are refused.
+    /// Policy between two services. Unknown numbers are refused, and so is a connection of which only some requests are permitted when the
+    /// destination's requests cannot be told apart.
     package func decide(source: ServiceID, destination: ServiceID) -> PolicyDecision {
         guard let from = service(source), let to = service(destination) else {
             return PolicyDecision(reason: .unknownWorkload, rule: nil)
         }
-        return policy.decide(source: from.identity, destination: to.identity)
+        let decision = policy.decide(source: from.identity, destination: to.identity)
+        guard decision.permitted, !to.isHTTP, let operations = decision.operations else { return decision }
+        return PolicyDecision(reason: operations.allowed == nil ? .denied : .notAllowed, rule: operations.rule)
     }
 
     /// What an address means: a service, and the endpoint if exactly one was named.

@@ -24,18 +24,21 @@ final class TwoNodes: Sendable {
     private let versions: [String]
     private let endpoints: Mutex<[SocketAddress]>
     private let policies: Mutex<PolicySet>
+    private let destinationPolicy: PolicySet?
     private let generation = Atomic<UInt64>(0)
 
     /// - Parameters:
     ///   - endpoints: where `callee` answers, on the second node.
     ///   - isHTTP: `callee` speaks HTTP.
+    ///   - destinationPolicy: of the second node; nil for the first one's.
     ///   - versions: of the endpoints, in their order; empty for none.
     ///   - isLocal: `callee` runs on the first node, beside its caller.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
         destinationOptions: DataPlaneOptions = DataPlaneOptions(), isHTTP: Bool = false, isLocal: Bool = false,
-        versions: [String] = []
+        versions: [String] = [], destinationPolicy: PolicySet? = nil
     ) async throws {
+        self.destinationPolicy = destinationPolicy
         self.versions = versions
         self.isHTTP = isHTTP
         self.isLocal = isLocal
@@ -57,10 +60,18 @@ final class TwoNodes: Sendable {
     static let allowed = allowing { _ in }
 
     /// `caller` may call `callee`, whose own policy is what `change` makes of it.
-    static func allowing(_ change: (inout ServicePolicy) -> Void) -> PolicySet {
+    ///
+    /// - Parameters:
+    ///   - operations: the only ones that it may; nil for all.
+    ///   - denied: those that it may not.
+    static func allowing(operations: [String]? = nil, denied: [String] = [], _ change: (inout ServicePolicy) -> Void) -> PolicySet {
         let location = RuleLocation(file: "caller.yaml", line: 1, column: 1)
+        func rule(_ operation: String?) -> PolicyRule {
+            PolicyRule(peer: .service(callee.name), operation: operation, location: location)
+        }
         var policy = ServicePolicy(service: caller.name, location: location)
-        policy.allow = [PolicyRule(peer: .service(callee.name), location: location)]
+        policy.allow = operations?.map(rule) ?? [rule(nil)]
+        policy.deny = denied.map(rule)
         var callees = ServicePolicy(service: callee.name, location: location)
         change(&callees)
         return PolicySet([policy, callees], namespace: "default")
@@ -89,7 +100,7 @@ final class TwoNodes: Sendable {
         let here = Node(locality: node.locality, tunnel: node.tunnel)
         var parts = SnapshotParts(
             generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
-            policy: policies.withLock { $0 })
+            policy: (node === destination ? destinationPolicy : nil) ?? policies.withLock { $0 })
         let callees = endpoints.withLock { $0 }.enumerated().map { index, address in
             Endpoint(
                 address: address, locality: (isLocal ? source : destination).locality,
@@ -147,10 +158,10 @@ final class TestNode: Sendable {
     }
 
     /// The next flow of this node that has ended; nil after `seconds`.
-    func nextFlow(seconds: Double = 5) -> FlowRecord? {
+    func nextFlow(seconds: Double = 5, where isWanted: (FlowRecord) -> Bool = { _ in true }) -> FlowRecord? {
         for _ in 0..<Int(seconds * 1000) {
             var found: FlowRecord?
-            for ring in rings where found == nil { ring.drain { if found == nil { found = $0 } } }
+            for ring in rings where found == nil { ring.drain { if found == nil, isWanted($0) { found = $0 } } }
             if let found { return found }
             usleep(1000)
         }

@@ -20,9 +20,30 @@ enum Authorise {
         case refused(DenialReason)
     }
 
-    static func flow(from source: ServiceID, to destination: ServiceID, in snapshot: Snapshot) -> Verdict {
-        let decision = snapshot.decide(source: source, destination: destination)
+    static func flow(from source: ServiceID, to destination: ServiceID, _ decision: PolicyDecision) -> Verdict {
         guard decision.permitted else { return .refused(decision.reason) }
         return .permitted(Permit(source: source, destination: destination))
+    }
+}
+
+extension Worker {
+    func authorise(from source: ServiceID, to destination: ServiceID, in snapshot: Snapshot) -> Authorise.Verdict {
+        Authorise.flow(from: source, to: destination, decision(from: source, to: destination, in: snapshot))
+    }
+
+    /// Remembered as long as the snapshot is in force.
+    func decision(from source: ServiceID, to destination: ServiceID, in snapshot: Snapshot) -> PolicyDecision {
+        let pair = UInt64(source.rawValue) << 32 | UInt64(destination.rawValue)
+        if let known = decisions[pair] { return known }
+        let decision = snapshot.decide(source: source, destination: destination)
+        decisions[pair] = decision
+        return decision
+    }
+
+    /// `.none` when the caller may ask for what stands at `target`.
+    func verdict(
+        from source: ServiceID, to service: SnapshotService, on target: UnsafeRawBufferPointer, in snapshot: Snapshot
+    ) -> DenialReason {
+        decision(from: source, to: service.id, in: snapshot).operations?.verdict(on: target, of: service.identity.name) ?? .none
     }
 }

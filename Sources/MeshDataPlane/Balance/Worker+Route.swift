@@ -12,7 +12,7 @@ extension Worker {
         }
         flow.pointee.record.destination = destination.service
         flow.pointee.named = destination.endpoint.flatMap { snapshot.service(destination.service)?.endpoints[$0].address }
-        switch Authorise.flow(from: flow.pointee.record.source, to: destination.service, in: snapshot) {
+        switch authorise(from: flow.pointee.record.source, to: destination.service, in: snapshot) {
         case .refused(let reason): give(up: handle, flow, reason)
         case .permitted(let permit):
             if snapshot.service(destination.service)?.isHTTP == true {
@@ -65,8 +65,7 @@ extension Worker {
         flow.pointee.far.close()
         leaveTunnel(flow)
         guard Int(flow.pointee.attempts) < shared.options.maximumAttempts, flow.pointee.named == nil, let snapshot,
-            case .permitted(let permit) = Authorise.flow(
-                from: flow.pointee.record.source, to: flow.pointee.record.destination, in: snapshot)
+            case .permitted(let permit) = authorise(from: flow.pointee.record.source, to: flow.pointee.record.destination, in: snapshot)
         else { return give(up: handle, flow, reason) }
         attempt(handle, flow, permit, snapshot)
     }
@@ -83,6 +82,7 @@ extension Worker {
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ ending: FlowRecord.Ending, _ reason: DenialReason
     ) {
         release(&flow.pointee.ticket, of: flow.pointee.record.destination)
+        removeGate(flow)
         leaveTunnel(flow)
         flow.pointee.near.close()
         flow.pointee.far.close()

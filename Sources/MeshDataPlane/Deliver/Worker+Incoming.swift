@@ -29,6 +29,14 @@ extension Worker {
             refuse(tunnel, stream, &flow.record, .overloaded)
             return 0
         }
+        if let snapshot, decision(from: tunnel.peer, to: tunnel.local, in: snapshot).operations != nil {
+            guard let gate = makeGate() else {
+                flows.remove(handle)
+                refuse(tunnel, stream, &flow.record, .overloaded)
+                return 0
+            }
+            pointer.pointee.gate = gate
+        }
         tunnel.streams += 1
         deliverStream(handle, pointer, permit, delivery)
         return flows.find(handle) == nil ? 0 : handle.rawValue
@@ -42,7 +50,7 @@ extension Worker {
         guard tunnel.local != .none, let delivery = snapshot.delivery(authority), delivery.service == tunnel.local else {
             return (nil, nil, .notAnEndpoint)
         }
-        switch Authorise.flow(from: tunnel.peer, to: tunnel.local, in: snapshot) {
+        switch authorise(from: tunnel.peer, to: tunnel.local, in: snapshot) {
         case .refused(let reason): return (nil, nil, reason)
         case .permitted(let permit): return (permit, delivery, .none)
         }

@@ -128,6 +128,8 @@ struct ExchangeRules: BitwiseCopyable {
     var version: UInt64 = 0
     /// What keeps requests together; 0 for nothing.
     var affinity: UInt64 = 0
+    /// Why policy refuses this very request; `none` when it does not.
+    var refusal = DenialReason.none
     /// What an injected fault answers; 0 for none.
     var abort: UInt16 = 0
     /// Nanoseconds that an injected fault takes.

@@ -8,6 +8,8 @@ enum HeadRewriting {
         let traceparent: TraceParent?
         /// Sixteen bytes; written as an UUID when the caller gave no identifier.
         let requestID: (high: UInt64, low: UInt64)
+        /// The caller may change to another protocol.
+        let passesUpgrade: Bool
         /// Milliseconds that are left.
         let deadline: UInt64
     }
@@ -35,7 +37,7 @@ enum HeadRewriting {
             }
         }
         if head.acceptsTrailers { writer.append("te: trailers\r\nconnection: te\r\n") }
-        if !head.upgrade.isEmpty {
+        if !head.upgrade.isEmpty, additions.passesUpgrade {
             writer.append("connection: upgrade\r\nupgrade: ")
             writer.append(head.upgrade.slice(of: bytes))
             writer.append("\r\n")

@@ -15,6 +15,9 @@ extension Worker {
     ) -> (rules: ExchangeRules, timeout: UInt64) {
         guard let traffic = service?.traffic else { return (ExchangeRules(), RequestRules.defaultTimeout.nanoseconds) }
         var rules = ExchangeRules()
+        if let snapshot, let service {
+            rules.refusal = verdict(from: origin.source, to: service, on: request.target.slice(of: bytes), in: snapshot)
+        }
         var requests = traffic.requests
         if let index = traffic.routes.firstIndex(where: { $0.match.matches(request, fields, bytes) }) {
             let route = traffic.routes[index]
@@ -42,6 +45,7 @@ extension Worker {
     func startExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
         let exchange = caller.pointee.exchange
         guard let service = snapshot?.service(caller.pointee.origin.destination) else { return answer(handle, caller, .draining) }
+        if exchange.rules.refusal != .none { return answer(handle, caller, exchange.rules.refusal) }
         let routes = service.traffic.routes
         let route = routes.indices.contains(Int(exchange.rules.route)) ? routes[Int(exchange.rules.route)] : nil
         if let refusal = refusal(service, route, caller) { return give(handle, caller, refusal) }

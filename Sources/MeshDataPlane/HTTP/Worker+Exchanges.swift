@@ -19,11 +19,13 @@ extension Worker {
         let origin = caller.pointee.origin
         let (rules, timeout) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
         let timeLeft = request.deadline.map { min(timeout, $0 * 1_000_000) } ?? timeout
+        // In another protocol requests could not be told apart.
+        let passesUpgrade = snapshot.map { decision(from: origin.source, to: origin.destination, in: $0).operations == nil } ?? false
         let trace = TraceParent(request.traceparent.slice(of: bytes))
         let additions = HeadRewriting.RequestAdditions(
             traceparent: trace == nil
                 ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
-            requestID: (random.next(), random.next()), deadline: timeLeft / 1_000_000)
+            requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, deadline: timeLeft / 1_000_000)
         HeadRewriting.request(request, fields, bytes, additions, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)
@@ -33,7 +35,7 @@ extension Worker {
         exchange.method = request.method
         exchange.isOldVersion = request.isOldVersion
         exchange.keepsAlive = request.keepsAlive
-        exchange.asksUpgrade = !request.upgrade.isEmpty
+        exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
         exchange.body = BodyProgress(request.body)
         exchange.head.append(writer.bytes)
         exchange.started = now
@@ -68,7 +70,7 @@ extension Worker {
         let origin = caller.pointee.origin
         guard let snapshot, let service = snapshot.service(origin.destination) else { return answer(handle, caller, .draining) }
         let permit: Permit
-        switch Authorise.flow(from: origin.source, to: origin.destination, in: snapshot) {
+        switch authorise(from: origin.source, to: origin.destination, in: snapshot) {
         case .refused(let reason): return answer(handle, caller, reason)
         case .permitted(let given): permit = given
         }

@@ -30,6 +30,8 @@ struct Flow: BitwiseCopyable {
     var tunnel = SlabHandle.none
     /// The HTTP side, of a connection that requests are sent on; the near end is the worker itself then, and has no socket.
     var upstream = SlabHandle.none
+    /// Looks at the requests of an incoming stream; `.none` where all are permitted.
+    var gate = SlabHandle.none
     /// Bytes of requests that the tunnel did not take yet.
     var outbound = ByteQueue()
     /// Nobody uses it any more: its stream ends in order, and what still comes is thrown away.

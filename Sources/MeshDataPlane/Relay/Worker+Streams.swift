@@ -68,6 +68,15 @@ extension Worker {
         } else {
             flow.pointee.record.sent += UInt64(bytes.count)
         }
+        guard flow.pointee.gate != .none else { return deliver(handle, flow, tunnel, bytes) }
+        guard var passed = gated(handle, flow, tunnel, bytes) else { return }
+        if !passed.isEmpty { deliver(handle, flow, tunnel, passed.readable) }
+        passed.free()
+    }
+
+    private func deliver(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer
+    ) {
         let before = flow.pointee.near.pending.count
         let outcome: SocketEnd.Outcome
         if flow.pointee.stage == .connecting {

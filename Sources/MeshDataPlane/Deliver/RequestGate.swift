@@ -1,0 +1,87 @@
+internal import MeshProtocols
+internal import MeshRuntime
+internal import MeshTypes
+
+/// Looks at the requests of a stream on the callee's node, where policy permits only some of them (R6.4): the bytes of a request go on when its
+/// head is whole and it may be made. Nothing is rewritten.
+struct RequestGate: BitwiseCopyable {
+    /// What came and may not go on yet.
+    var input = ByteQueue()
+    private var scanner = HeadScanner()
+    private var body = BodyProgress(.none)
+
+    enum Passage {
+        /// So many bytes at the front of `input` may go on.
+        case open(Int)
+        case refused(DenialReason)
+    }
+
+    /// - Parameter verdict: of a request, by its target.
+    mutating func advance(_ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason) -> Passage {
+        let bytes = input.readable
+        var passed = 0
+        while passed < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[passed...])
+            if !body.hasEnded {
+                guard case .success(let count) = body.take(rest) else { return .refused(.badRequest) }
+                passed += count
+                continue
+            }
+            if scanner.isFresh, rest.count >= 2, rest[0] == 13, rest[1] == 10 {
+                passed += 2
+                continue
+            }
+            switch scanner.scan(rest) {
+            case .incomplete: return .open(passed)
+            case .refused: return .refused(.badRequest)
+            case .complete(let length):
+                scanner = HeadScanner()
+                let head = UnsafeRawBufferPointer(rebasing: rest[..<length])
+                guard case .success(let request) = RequestHead.parse(head, into: &fields) else { return .refused(.badRequest) }
+                // After a change of protocol nothing more could be told apart.
+                guard request.upgrade.isEmpty else { return .refused(.notAllowed) }
+                let reason = verdict(request.target.slice(of: head))
+                guard reason == .none else { return .refused(reason) }
+                body = BodyProgress(request.body)
+                passed += length
+            }
+        }
+        return .open(passed)
+    }
+}
+
+extension Worker {
+    /// The gate of a stream whose requests must be looked at; nil when there is no room for one.
+    func makeGate() -> SlabHandle? { gates.insert(RequestGate())?.0 }
+
+    func removeGate(_ flow: UnsafeMutablePointer<Flow>) {
+        guard let gate = gates.find(flow.pointee.gate) else { return }
+        // What is held back counts against the peer's window of the connection until now.
+        tunnels.find(flow.pointee.tunnel)?.pointee.session?.consumedConnection(gate.pointee.input.count)
+        gate.pointee.input.free()
+        gates.remove(flow.pointee.gate)
+        flow.pointee.gate = .none
+    }
+
+    /// Bytes of a stream that must be looked at. - Returns: those that go on, nil when the flow is over.
+    func gated(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) -> ByteQueue? {
+        guard let gate = gates.find(flow.pointee.gate) else { return nil }
+        gate.pointee.input.append(bytes)
+        guard let snapshot, let service = snapshot.service(tunnel.local) else { return refuseGated(handle, flow, .draining) }
+        let passage = gate.pointee.advance(&fields) { self.verdict(from: tunnel.peer, to: service, on: $0, in: snapshot) }
+        switch passage {
+        case .refused(let reason): return refuseGated(handle, flow, reason)
+        case .open(let count):
+            var passed = ByteQueue()
+            passed.append(UnsafeRawBufferPointer(rebasing: gate.pointee.input.readable[..<count]))
+            gate.pointee.input.consume(count)
+            return passed
+        }
+    }
+
+    private func refuseGated(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) -> ByteQueue? {
+        flow.pointee.near.abort()
+        finish(handle, flow, .refused, reason)
+        return nil
+    }
+}

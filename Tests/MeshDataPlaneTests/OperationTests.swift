@@ -1,0 +1,74 @@
+import Foundation
+import Glibc
+import MeshDataPlane
+import MeshPolicy
+import MeshTypes
+import Testing
+
+extension DataPlaneTests {
+    /// Policy on single operations (R6.2), at the caller's node and again at the callee's (R6.4).
+    @Suite struct OperationTests {
+        private let claim = "/internal/v1/callee/payout/claim"
+
+        @Test(arguments: [false, true])
+        func aDeniedOperationIsAnsweredByTheMesh(_ isLocal: Bool) async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            let mesh = try await TwoNodes(
+                endpoints: [callee.address], policy: TwoNodes.allowing(denied: ["payout/claim"]) { _ in }, isHTTP: true, isLocal: isLocal)
+            let caller = try HTTPCaller(mesh)
+            #expect(caller.ask("GET /internal/v1/callee/balance")?.status == 200)
+            let answer = try #require(caller.ask("GET \(claim)"))
+            #expect(answer.status == 403 && answer.field("x-myelin-reason") == "denied")
+            #expect(caller.ask("GET /")?.status == 200, "the connection goes on")
+            #expect(callee.requests.count == 2)
+        }
+
+        /// Two nodes that do not agree: the caller's knows of no restriction.
+        private func disagreeing(_ callee: HTTPCallee, _ destination: PolicySet) async throws -> TwoNodes {
+            try await TwoNodes(endpoints: [callee.address], isHTTP: true, destinationPolicy: destination)
+        }
+
+        @Test func theCalleesNodeTrustsNothingThatTheCallersClaims() async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            let mesh = try await disagreeing(callee, TwoNodes.allowing(denied: ["payout/claim"]) { _ in })
+            let caller = try HTTPCaller(mesh)
+            let body = String(repeating: "b", count: 300_000)
+            #expect(caller.ask("POST /internal/v1/callee/balance", body: body)?.status == 200)
+            let other = try HTTPCaller(mesh)
+            #expect(other.ask("POST \(claim)", body: "x")?.status == 502)
+            #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .denied)
+            #expect(!callee.requests.contains { $0.line.contains("claim") })
+            #expect(callee.requests.first?.body.count == 300_000)
+        }
+
+        @Test func onlyTheAllowedOperationsPassTheGate() async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            let mesh = try await disagreeing(callee, TwoNodes.allowing(operations: ["balance"]) { _ in })
+            let caller = try HTTPCaller(mesh)
+            for _ in 0..<5 { #expect(caller.ask("GET /internal/v1/callee/balance?x")?.status == 200) }
+            #expect(caller.ask("GET /internal/v1/callee/balances")?.status == 502)
+            #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .notAllowed)
+        }
+
+        @Test func aRestrictedCallerCannotChangeProtocols() async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n"
+            let mesh = try await TwoNodes(
+                endpoints: [callee.address], policy: TwoNodes.allowing(denied: ["x"]) { _ in }, isHTTP: true)
+            #expect(try HTTPCaller(mesh).ask("GET /", upgrade)?.status == 200)
+            #expect(callee.requests.first?.field("upgrade") == [])
+            let lax = try await disagreeing(callee, TwoNodes.allowing(denied: ["x"]) { _ in })
+            #expect(try HTTPCaller(lax).ask("GET /", upgrade)?.status == 502)
+            #expect(callee.requests.count == 1)
+        }
+
+        @Test func whatCannotBeToldApartIsRefused() async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            for policy in [TwoNodes.allowing(operations: ["balance"]) { _ in }, TwoNodes.allowing(denied: ["x"]) { _ in }] {
+                let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy)
+                #expect(try HTTPCaller(mesh).ask("GET /internal/v1/callee/balance") == nil)
+            }
+            #expect(callee.requests.isEmpty)
+        }
+    }
+}

@@ -27,7 +27,7 @@ ROOT_TESTS := ^(NodeTests|MeshBPFTests)\.
 help: ## list the targets (this text)
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  CONFIG=debug builds faster; KEEP=1 leaves the demo up; QUICK=1 shortens the benchmark to about two minutes."
+	@echo "  CONFIG=debug builds faster; KEEP=1 leaves the demo up; QUICK=1 shortens the benchmark to about three minutes."
 
 setup: ## install the Debian packages that are missing and check toolchain, kernel, cgroups, bpffs
 	@scripts/setup.sh all
@@ -81,12 +81,12 @@ lab: ## raise the demo's two nodes without testing them, to explore
 lab-down: ## remove the laboratory
 	@$(BIN)/myelin-lab down
 
-bench: ## L4 tables against Envoy, HAProxy and nginx, paired in one run; QUICK=1 for a short one
+bench: ## L4 and HTTP tables against Envoy, HAProxy and nginx, paired in one run; QUICK=1 for a short one
 	@scripts/setup.sh bench
 	@scripts/envoy.sh .build/peers
 	@$(MAKE) --no-print-directory programs
 	@mkdir -p $(BENCH_OUT)
-	@$(BIN)/myelin-bench --envoy .build/peers/envoy --output $(BENCH_OUT)/l4.json $(if $(filter 1,$(QUICK)),--quick)
+	@$(BIN)/myelin-bench --envoy .build/peers/envoy --output $(BENCH_OUT)/results.json $(if $(filter 1,$(QUICK)),--quick)
 
 # The programs without the tests: what demo, lab, bench and install need.
 .PHONY: programs

@@ -42,6 +42,7 @@ python3-venv|Envoy for the interoperability tests comes from PyPI
 "
 bench_packages="
 haproxy|a proxy to compare with
+wrk|sends HTTP requests
 libnginx-mod-stream|nginx as a TCP proxy to compare with
 python3-venv|Envoy to compare with comes from PyPI
 util-linux|taskset pins processes to cores

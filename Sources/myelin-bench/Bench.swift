@@ -13,7 +13,7 @@ final class Bench {
         self.wanted = wanted
         self.binaries = binaries
         load = try LoadGenerator()
-        stage = try Stage(load: load, cores: Cores())
+        stage = try Stage(load: load, cores: Cores(), nginx: binaries.nginx)
     }
 
     func close() { stage.close() }
@@ -31,10 +31,10 @@ final class Bench {
     }
 
     private func measure(_ table: Table, _ contenders: [any Contender], into report: inout Report) {
-        for contender in contenders { _ = try? contender.run(load, .ping64, seconds: 0.2) }
+        for contender in contenders { _ = try? contender.run(load, table.isHTTP ? .http64 : .ping64, seconds: 0.2) }
         for round in 1...plan.rounds {
             say("\(table.rawValue): round \(round) of \(plan.rounds)")
-            for operation in plan.operations {
+            for operation in table.operations {
                 for contender in contenders {
                     do {
                         report.samples.append(try sample(table, contender, operation, round))
@@ -44,7 +44,7 @@ final class Bench {
                 }
             }
         }
-        for contender in contenders where !contender.pids.isEmpty {
+        for contender in contenders where !contender.pids.isEmpty && !table.isHTTP {
             do {
                 let idle = try contender.idleBytes(load, connections: plan.idleConnections)
                 report.memory.append(

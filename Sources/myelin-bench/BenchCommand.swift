@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// `make bench`: the L4 tables, measured against other proxies in the same run.
+/// `make bench`: L4 and HTTP, measured against other proxies in the same run.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelin-bench",
@@ -19,11 +19,11 @@ struct BenchCommand: ParsableCommand {
     var output: String?
     @Option(help: "How often everything is measured; the median counts.")
     var rounds: Int?
-    @Option(help: "Only these tables (plain, pair, same-node), separated by commas.")
+    @Option(help: "Only these tables (plain, pair, same-node, http, http-pair), separated by commas.")
     var tables: String?
     @Option(help: "Only these contenders, separated by commas.")
     var contenders: String?
-    @Flag(help: "About two minutes instead of fifteen.")
+    @Flag(help: "About three minutes instead of twenty.")
     var quick = false
 
     func run() throws {

@@ -33,7 +33,7 @@ enum HAProxyPeer {
             """
     }
 
-    private static let head = """
+    static let head = """
         global
             nbthread 1
             maxconn 6000

@@ -34,14 +34,15 @@ struct Contenders {
     }
 
     enum Kind: String, CaseIterable {
-        case none, myelin, envoy, envoyConnect = "envoy-connect", haproxy, nginx
+        case none, myelin, envoy, envoyConnect = "envoy-connect", envoyHTTP2 = "envoy-h2", haproxy, nginx
 
         func stands(in table: Table) -> Bool {
             switch (self, table) {
             case (.none, _), (.myelin, _): true
-            case (.envoy, .plain), (.envoy, .pair), (.haproxy, .plain), (.haproxy, .pair), (.nginx, .plain), (.nginx, .pair): true
-            case (.envoyConnect, .pair): true
-            case (.envoyConnect, .plain), (_, .sameNode): false
+            case (_, .sameNode): false
+            case (.envoyConnect, _): table == .pair
+            case (.envoyHTTP2, _): table == .httpPair
+            case (.envoy, _), (.haproxy, _), (.nginx, _): true
             }
         }
     }
@@ -50,18 +51,23 @@ struct Contenders {
         switch (kind, table) {
         case (.none, .pair): return try StageContender(kind.rawValue, dial: "\(Stage.farAddress):\(Stage.serverPort)", stage: stage)
         case (.none, .sameNode): return try lab(kind, table, isMeshed: false)
+        case (.none, .http): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.httpPort)", stage: stage)
+        case (.none, .httpPair): return try StageContender(kind.rawValue, dial: "\(Stage.farAddress):\(Stage.httpPort)", stage: stage)
         case (.none, .plain): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.serverPort)", stage: stage)
         case (.myelin, _): return try lab(kind, table, isMeshed: true)
         case (_, .pair): return try pair(kind)
+        case (_, .http): return try httpSingle(kind)
+        case (_, .httpPair): return try httpPair(kind)
         case (_, _): return try single(kind)
         }
     }
 
     private func lab(_ kind: Kind, _ table: Table, isMeshed: Bool) throws -> LabContender {
-        try LabContender(kind.rawValue, table, server: { stage.loadServer(port: $0) }, cores: stage.cores, isMeshed: isMeshed)
+        let server = table.isHTTP ? try stage.httpServer(port: Stage.httpPort) : stage.loadServer(port: Stage.serverPort)
+        return try LabContender(kind.rawValue, table, server: server, cores: stage.cores, isMeshed: isMeshed)
     }
 
-    private mutating func port() -> Int {
+    mutating func port() -> Int {
         nextPort += 1
         return nextPort
     }
@@ -75,7 +81,7 @@ struct Contenders {
             start = try haproxy(HAProxyPeer.plain(listen: port, to: server), port, Stage.near)
         case .nginx:
             start = try nginx(port, Stage.near) { NginxPeer.plain(listen: port, to: server, directory: $0) }
-        case .envoy, .envoyConnect, .none, .myelin:
+        case .envoy, .envoyConnect, .envoyHTTP2, .none, .myelin:
             let upstream = EnvoyPeer.Address(host: "127.0.0.1", port: Stage.serverPort)
             start = try envoy(EnvoyPeer.plain(listen: .init(host: "127.0.0.1", port: port), to: upstream), port, Stage.near)
         }
@@ -99,7 +105,7 @@ struct Contenders {
                 try nginx(farPort, Stage.far) { NginxPeer.far(listen: farPort, to: server, certificates: certificates, directory: $0) },
                 try nginx(nearPort, Stage.near) { NginxPeer.near(listen: nearPort, to: far, certificates: certificates, directory: $0) },
             ]
-        case .envoy, .envoyConnect, .none, .myelin:
+        case .envoy, .envoyConnect, .envoyHTTP2, .none, .myelin:
             let target = EnvoyPeer.Address(host: "127.0.0.1", port: Stage.serverPort)
             let tunnel = kind == .envoyConnect
             let farSide = EnvoyPeer.far(
@@ -112,20 +118,20 @@ struct Contenders {
         return try StageContender(kind.rawValue, dial: "127.0.0.1:\(nearPort)", stage: stage, commands: starts)
     }
 
-    private func envoy(_ configuration: String, _ port: Int, _ namespace: String) throws -> StageContender.Start {
+    func envoy(_ configuration: String, _ port: Int, _ namespace: String) throws -> StageContender.Start {
         guard let envoy = binaries.envoy else { throw BenchFailure("no Envoy binary was given") }
         let file = try write(configuration, "envoy-\(port).yaml")
         let command = [envoy, "-c", file, "--concurrency", "1", "--base-id", String(port), "--log-level", "warning"]
         return .init(command: command, namespace: namespace, port: port)
     }
 
-    private func haproxy(_ configuration: String, _ port: Int, _ namespace: String) throws -> StageContender.Start {
+    func haproxy(_ configuration: String, _ port: Int, _ namespace: String) throws -> StageContender.Start {
         .init(
             command: [binaries.haproxy, "-db", "-q", "-f", try write(configuration, "haproxy-\(port).cfg")], namespace: namespace,
             port: port)
     }
 
-    private func nginx(_ port: Int, _ namespace: String, _ configuration: (String) -> String) throws -> StageContender.Start {
+    func nginx(_ port: Int, _ namespace: String, _ configuration: (String) -> String) throws -> StageContender.Start {
         let directory = stage.directory.appendingPathComponent("nginx-\(port)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         let file = try write(configuration(directory.path), "nginx-\(port).conf")

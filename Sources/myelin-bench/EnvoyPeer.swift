@@ -13,33 +13,41 @@ enum EnvoyPeer {
 
     /// The near end: plaintext in, TLS out; with `tunnel`, flows are CONNECT streams of one HTTP/2 connection.
     static func near(listen: Address, to upstream: Address, certificates: Certificates, tunnel: Address?) -> String {
-        let transport = """
-                  transport_socket:
-                    name: tls
-                    typed_config:
-                      "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
-                      sni: far.default.svc
-                      common_tls_context: \(context(certificates.near, certificates, names: ["far.default.svc"], alpn: tunnel != nil))
-            """
+        let transport = upstreamTLS(certificates, alpn: tunnel != nil)
         let filter = tcpProxy(tunnel: tunnel)
         return bootstrap(listener(listen, filter: filter), cluster(upstream, extra: transport + (tunnel == nil ? "" : "\n" + http2Options)))
     }
 
     /// The far end: TLS in, plaintext to the server.
     static func far(listen: Address, to upstream: Address, certificates: Certificates, tunnel: Bool) -> String {
-        let transport = """
-                      transport_socket:
-                        name: tls
-                        typed_config:
-                          "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-                          require_client_certificate: true
-                          common_tls_context: \(context(certificates.far, certificates, names: ["near.default.svc"], alpn: tunnel))
-            """
+        let transport = downstreamTLS(certificates, alpn: tunnel)
         let filter = tunnel ? connectTermination : tcpProxy(tunnel: nil)
         return bootstrap(listener(listen, filter: filter, extra: transport), cluster(upstream))
     }
 
-    private static func bootstrap(_ listener: String, _ cluster: String) -> String {
+    static func upstreamTLS(_ certificates: Certificates, alpn: Bool) -> String {
+        """
+              transport_socket:
+                name: tls
+                typed_config:
+                  "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+                  sni: far.default.svc
+                  common_tls_context: \(context(certificates.near, certificates, names: ["far.default.svc"], alpn: alpn))
+        """
+    }
+
+    static func downstreamTLS(_ certificates: Certificates, alpn: Bool) -> String {
+        """
+                  transport_socket:
+                    name: tls
+                    typed_config:
+                      "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+                      require_client_certificate: true
+                      common_tls_context: \(context(certificates.far, certificates, names: ["near.default.svc"], alpn: alpn))
+        """
+    }
+
+    static func bootstrap(_ listener: String, _ cluster: String) -> String {
         """
         static_resources:
           listeners:
@@ -55,7 +63,7 @@ enum EnvoyPeer {
         """
     }
 
-    private static func listener(_ address: Address, filter: String, extra: String = "") -> String {
+    static func listener(_ address: Address, filter: String, extra: String = "") -> String {
         """
             - name: in
               address: \(address.yaml)
@@ -97,7 +105,7 @@ enum EnvoyPeer {
                                   route: {cluster: out, timeout: 0s, upgrade_configs: [{upgrade_type: CONNECT, connect_config: {}}]}
         """
 
-    private static func cluster(_ upstream: Address, extra: String = "") -> String {
+    static func cluster(_ upstream: Address, extra: String = "") -> String {
         """
             - name: out
               type: STATIC
@@ -110,7 +118,7 @@ enum EnvoyPeer {
         """
     }
 
-    private static let http2Options = """
+    static let http2Options = """
               typed_extension_protocol_options:
                 envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
                   "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions

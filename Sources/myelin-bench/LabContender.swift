@@ -7,41 +7,69 @@ final class LabContender: Contender {
     let name: String
     private let lab: Lab
     private let caller: Workload
-    private let address: String
+    private var address = ""
     private let cores: Cores
     private let daemons: [LabNode]
 
-    /// - Parameter server: the command of the echo server on a port.
-    init(_ name: String, _ table: Table, server: (Int) -> [String], cores: Cores, isMeshed: Bool) throws {
+    /// - Parameter server: the command of the server.
+    init(_ name: String, _ table: Table, server: [String], cores: Cores, isMeshed: Bool) throws {
         self.name = name
         self.cores = cores
-        let calleeNode = table == .pair ? "node-2" : "node-1"
+        let calleeNode = table.hasTwoNodes ? "node-2" : "node-1"
         var nodes = [Topology.Node(name: "node-1", zone: "a", region: "r")]
-        if table == .pair { nodes.append(Topology.Node(name: "node-2", zone: "b", region: "r")) }
+        if table.hasTwoNodes { nodes.append(Topology.Node(name: "node-2", zone: "b", region: "r")) }
         for index in nodes.indices {
             nodes[index].workers = 1
             nodes[index].direct = table == .sameNode
+            nodes[index].logsAccess = !table.isHTTP
         }
-        let services = [
+        var services = [
             Topology.Service("caller", port: 7001, program: .idle, on: [.pod("node-1")], policy: "allow: [callee]\n"),
             Topology.Service(
-                "callee", port: UInt16(Stage.serverPort), program: .command(server(Stage.serverPort)), on: [.pod(calleeNode)],
-                policy: "allow: []\n"),
+                "callee", port: UInt16(table.isHTTP ? Stage.httpPort : Stage.serverPort), program: .command(server), on: [.pod(calleeNode)],
+                policy: table.isHTTP ? Self.trafficPolicy : "allow: []\n"),
         ]
+        if table.isHTTP { services[1].applicationProtocol = "http" }
         lab = try Lab.raise(Topology(nodes: nodes, services: services), name: isMeshed ? "bench" : "bench0")
         caller = lab.workload("caller")
         let callee = lab.workload("callee")
-        address = "\(callee.ipv4):\(callee.port)"
         daemons = isMeshed ? lab.nodes : []
         do {
             try Stage.makeRoomForShortConnections(in: caller.namespace)
             if isMeshed { try lab.startDaemons() }
+            address = "\(table.isHTTP ? try Self.virtualAddress(of: "callee", in: lab) : callee.ipv4):\(callee.port)"
             for pid in lab.processes(of: callee) { try pin(pid, to: cores.server) }
             for pid in pids { try pin(pid, to: cores.proxy) }
         } catch {
             close()
             throw error
         }
+    }
+
+    /// What the other contenders do as well.
+    private static let trafficPolicy = """
+        allow: []
+        balance: peak_ewma
+        routes:
+          - match: {headers: {x-tier: gold}}
+            timeouts: {request: 1s}
+
+        """
+
+    /// Callers of a service by its name are balanced; those of an endpoint's address are not.
+    private static func virtualAddress(of service: String, in lab: Lab) throws -> String {
+        struct View: Decodable {
+            let service: String
+            let virtualAddresses: [String]
+        }
+        let result = try lab.control(lab.nodes[0], ["services", "-o", "json"])
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let views = try decoder.decode([View].self, from: Data(result.output.utf8))
+        guard let address = views.first(where: { $0.service == service })?.virtualAddresses.first(where: { !$0.contains(":") }) else {
+            throw BenchFailure("\(service) has no virtual address")
+        }
+        return address
     }
 
     var pids: [Int32] { daemons.flatMap(lab.daemonProcesses) }

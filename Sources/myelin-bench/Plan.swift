@@ -3,13 +3,12 @@ struct Plan {
     var rounds: Int
     /// How long each operation runs.
     var seconds: Double
-    var operations: [Operation]
     var tables = Table.allCases
     /// Connections held open for the memory of an idle one.
     var idleConnections: Int
 
-    static let quick = Plan(rounds: 2, seconds: 0.7, operations: Operation.allCases, idleConnections: 500)
-    static let full = Plan(rounds: 5, seconds: 3, operations: Operation.allCases, idleConnections: 2000)
+    static let quick = Plan(rounds: 2, seconds: 0.7, idleConnections: 500)
+    static let full = Plan(rounds: 5, seconds: 3, idleConnections: 2000)
 }
 
 /// One table: a way from client to server.
@@ -20,11 +19,21 @@ enum Table: String, CaseIterable, Codable {
     case pair
     /// Client → server on one node, as the mesh carries it when policy is about connections.
     case sameNode = "same-node"
+    /// HTTP/1.1: client → proxy → server on one node.
+    case http
+    /// HTTP/1.1: client → proxy → mutual TLS → proxy → server, two nodes.
+    case httpPair = "http-pair"
+
+    var isHTTP: Bool { self == .http || self == .httpPair }
+    var hasTwoNodes: Bool { self == .pair || self == .httpPair }
+    var operations: [Operation] { isHTTP ? [.http1, .http64] : [.ping1, .ping64, .connect, .bulk] }
 
     var title: String {
         switch self {
         case .plain: "L4 plain: one proxy, one node, no encryption"
         case .pair: "L4 through a pair of proxies with mutual TLS 1.3 (P-256, AES-128-GCM), two nodes"
+        case .http: "HTTP/1.1: one proxy, one node; routes, balancing, deadline, retries, policy, metrics"
+        case .httpPair: "HTTP/1.1 through a pair of proxies with mutual TLS 1.3, two nodes; the same features"
         case .sameNode: "Same node, connection-level policy: against no mesh at all"
         }
     }
@@ -40,11 +49,15 @@ enum Operation: String, CaseIterable, Codable {
     case connect
     /// One connection that sends as fast as it can to a server that echoes; what came back counts.
     case bulk
+    /// One connection, GET requests one after the other, answers of 128 bytes.
+    case http1
+    /// The same on 64 connections.
+    case http64
 
     var connections: Int {
         switch self {
-        case .ping1, .bulk: 1
-        case .ping64: 64
+        case .ping1, .bulk, .http1: 1
+        case .ping64, .http64: 64
         case .connect: 16
         }
     }
@@ -54,6 +67,7 @@ enum Operation: String, CaseIterable, Codable {
         case .ping1, .ping64: "message"
         case .connect: "connection"
         case .bulk: "KiB"
+        case .http1, .http64: "request"
         }
     }
 }

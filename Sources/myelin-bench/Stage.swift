@@ -9,12 +9,16 @@ final class Stage {
     static let serverPort = 7000
 
     let cores: Cores
+    private let nginx: String
     private let load: LoadGenerator
     let directory: URL
     let certificates: Certificates
     private var servers: [Child] = []
+    static let httpPort = 7002
 
-    init(load: LoadGenerator, cores: Cores) throws {
+    /// - Parameter nginx: the program that answers HTTP.
+    init(load: LoadGenerator, cores: Cores, nginx: String) throws {
+        self.nginx = nginx
         self.cores = cores
         self.load = load
         directory = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("myelin-bench-\(getpid())")
@@ -26,11 +30,25 @@ final class Stage {
             servers.append(
                 try Child(load.server(port: Self.serverPort), namespace: namespace, core: cores.server, log: log("server-" + namespace)))
         }
+        for namespace in [Self.near, Self.far] {
+            servers.append(
+                try Child(try httpServer(port: Self.httpPort), namespace: namespace, core: cores.server, log: log("http-" + namespace)))
+            try Self.awaitListener(port: Self.httpPort, namespace: namespace)
+        }
         for namespace in [Self.near, Self.far] { try Self.awaitListener(port: Self.serverPort, namespace: namespace) }
     }
 
     /// The command of an echo server.
     func loadServer(port: Int) -> [String] { load.server(port: port) }
+
+    /// The command of an HTTP server on a port, with a directory of its own for each call.
+    func httpServer(port: Int) throws -> [String] {
+        let directory = directory.appendingPathComponent("server-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        let file = directory.appendingPathComponent("nginx.conf")
+        try NginxPeer.server(listen: port, directory: directory.path).write(to: file, atomically: true, encoding: .utf8)
+        return [nginx, "-p", directory.path, "-c", file.path]
+    }
 
     func log(_ name: String) -> URL { directory.appendingPathComponent(name + ".log") }
 

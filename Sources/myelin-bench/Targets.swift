@@ -35,6 +35,12 @@ struct Target {
             Target("p50 through the tunnel, one connection, against HAProxy", .pair, .ping1, "haproxy", .atMost(1.1)) {
                 $0.p50Microseconds
             },
+            Target("requests, one proxy, against Envoy", .http, .http64, "envoy", .atLeast(3)) { $0.perSecond },
+            Target("requests, one proxy, against HAProxy", .http, .http64, "haproxy", .atLeast(1)) { $0.perSecond },
+            Target("requests, one proxy, against nginx", .http, .http64, "nginx", .atLeast(1.1)) { $0.perSecond },
+            Target("requests through the pair, against Envoy", .httpPair, .http64, "envoy", .atLeast(3)) { $0.perSecond },
+            Target("requests through the pair, against Envoy with HTTP/2", .httpPair, .http64, "envoy-h2", .atLeast(3)) { $0.perSecond },
+            Target("requests through the pair, against HAProxy", .httpPair, .http64, "haproxy", .atLeast(1.5)) { $0.perSecond },
             Target("messages on one node, against no mesh", .sameNode, .ping64, "none", .atLeast(0.95)) { $0.perSecond },
             Target("bulk on one node, against no mesh", .sameNode, .bulk, "none", .atLeast(0.95)) { $0.perSecond },
         ]

@@ -54,7 +54,7 @@ struct NodeDocuments {
             dns: {domain: cluster.local, upstream: [10.87.0.254]}
             ca: {directory: \(places.directory)/ca}
             metrics: {listen: "127.0.0.1:\(Self.metricsPort)"}
-            log: {access: \(node.accessLog), level: info}
+            log: {access: \(node.logsAccess ? node.accessLog : "off"), level: info}
             \(node.extraConfiguration)
             """
     }

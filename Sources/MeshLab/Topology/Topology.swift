@@ -23,6 +23,7 @@ package struct Topology: Codable, Sendable {
         package var workers = 2
         /// `capture.direct`: permitted connections within the node go without the daemon.
         package var direct = true
+        package var logsAccess = true
         /// Lines to append to this node's node.yaml, for tests of the configuration.
         package var extraConfiguration = ""
 

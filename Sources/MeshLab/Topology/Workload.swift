@@ -34,6 +34,7 @@ package struct LabNode: Sendable, Hashable {
     package let pins: String
     package let workers: Int
     package let direct: Bool
+    package let logsAccess: Bool
     package let extraConfiguration: String
 
     package var ipv4: String { "10.88.\(number).1" }

@@ -19,7 +19,7 @@ package struct KernelTables: Equatable {
             addDestinations(of: service, in: snapshot)
             let local = service.endpoints.map(\.address).filter { snapshot.delivery($0) != nil }
             // Requests are seen by the daemon only.
-            let direct = direct && !service.isHTTP
+            let direct = direct && !service.applicationProtocol.mayBeHTTP
             if direct, !local.isEmpty {
                 localEndpoints[service.id] = Array(local.prefix(Capture.maximumLocalEndpoints))
             }

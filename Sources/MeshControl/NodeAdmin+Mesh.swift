@@ -46,10 +46,10 @@ extension NodeAdmin {
         let registry = await parts.reconciler.registry
         let set = await parts.reconciler.policy
         return set.policies.sorted { $0.service < $1.service }.map { policy in
-            let isHTTP = registry.isHTTP(ServiceIdentity(namespace: set.namespace, name: policy.service))
+            let mayBeHTTP = registry.mayBeHTTP(ServiceIdentity(namespace: set.namespace, name: policy.service))
             return PolicyView(
                 service: "\(policy.service)", allow: policy.allow.map(Self.text), deny: policy.deny.map(Self.text),
-                mtls: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforced(isHTTP: isHTTP))
+                mtls: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforced(mayBeHTTP: mayBeHTTP))
         }
     }
 

@@ -92,7 +92,7 @@ package final class NodeDocuments: Sendable {
         guard !registry.services.isEmpty else { return }
         for policy in await reconciler.policy.policies {
             let keys = policy.notEnforced(
-                isHTTP: registry.isHTTP(ServiceIdentity(namespace: configuration.namespace, name: policy.service)))
+                mayBeHTTP: registry.mayBeHTTP(ServiceIdentity(namespace: configuration.namespace, name: policy.service)))
             guard !keys.isEmpty else { continue }
             log.notice("not enforced", metadata: ["service": "\(policy.service)", "keys": "\(keys.joined(separator: ", "))"])
         }

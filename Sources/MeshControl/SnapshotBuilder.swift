@@ -31,7 +31,7 @@ package struct SnapshotBuilder {
             guard let id = numbers.number(of: record.identity) else { continue }
             let service = SnapshotService(
                 id: id, identity: record.identity, port: record.port, virtualAddresses: addresses[record.identity] ?? [],
-                endpoints: record.endpoints, from: node, isHTTP: record.applicationProtocol == .http,
+                endpoints: record.endpoints, from: node, applicationProtocol: record.applicationProtocol,
                 traffic: policy.traffic(to: record.identity))
             parts.services.append(service)
             parts.credentials[id] = credentials[record.identity]

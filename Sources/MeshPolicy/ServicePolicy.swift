@@ -99,10 +99,10 @@ package struct ServicePolicy: Sendable {
 
     /// What the file asks for that is read and checked but not applied to traffic yet, as the file writes it.
     ///
-    /// - Parameter isHTTP: the service's requests are seen one by one, so that what the file says of them applies.
-    package func notEnforced(isHTTP: Bool) -> [String] {
+    /// - Parameter mayBeHTTP: the service's requests are seen one by one, so that what the file says of them applies.
+    package func notEnforced(mayBeHTTP: Bool) -> [String] {
         var keys: [String] = []
-        if !isHTTP {
+        if !mayBeHTTP {
             if timeouts.request != nil { keys.append("timeouts.request") }
             if retries != nil { keys.append("retries") }
             if rateLimit != nil { keys.append("rate_limit") }

@@ -74,7 +74,7 @@ struct RecordReader {
         guard let name, let port else { return }
         let record = ServiceRecord(
             identity: ServiceIdentity(namespace: namespace, name: name), port: port,
-            applicationProtocol: mapping["protocol"]?.choice(ServiceRecord.ApplicationProtocol.self) ?? .tcp,
+            applicationProtocol: mapping["protocol"]?.choice(ApplicationProtocol.self) ?? .auto,
             team: metadata?["team"]?.string() ?? "", version: metadata?["version"]?.string() ?? "", endpoints: [],
             location: value.location)
         records.services.append((record, endpoints))

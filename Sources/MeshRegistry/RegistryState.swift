@@ -16,14 +16,12 @@ package struct RegistryState: Sendable {
 
     package func service(_ identity: ServiceIdentity) -> ServiceRecord? { services.first { $0.identity == identity } }
 
-    /// Requests to the service are seen one by one.
-    package func isHTTP(_ identity: ServiceIdentity) -> Bool { service(identity)?.applicationProtocol == .http }
+    /// Requests to the service are, or may be, seen one by one.
+    package func mayBeHTTP(_ identity: ServiceIdentity) -> Bool { service(identity)?.applicationProtocol.mayBeHTTP ?? false }
 }
 
 /// A service (R2.1).
 package struct ServiceRecord: Sendable, Hashable {
-    package enum ApplicationProtocol: String, Sendable, CaseIterable { case tcp, http, http2, grpc, postgres, nats }
-
     package let identity: ServiceIdentity
     /// The port of its virtual addresses, and of endpoints that name none.
     package let port: UInt16

@@ -88,7 +88,7 @@ package final class Snapshot: Sendable {
             return PolicyDecision(reason: .unknownWorkload, rule: nil)
         }
         let decision = policy.decide(source: from.identity, destination: to.identity)
-        guard decision.permitted, !to.isHTTP, let operations = decision.operations else { return decision }
+        guard decision.permitted, !to.applicationProtocol.mayBeHTTP, let operations = decision.operations else { return decision }
         return PolicyDecision(reason: operations.allowed == nil ? .denied : .notAllowed, rule: operations.rule)
     }
 

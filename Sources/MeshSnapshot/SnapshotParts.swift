@@ -13,15 +13,14 @@ package struct SnapshotService: Sendable {
     package let endpoints: [Endpoint]
     /// `endpoints[..<nearestCount]` share the smallest distance to this node.
     package let nearestCount: Int
-    /// Its connections are read as HTTP/1.1 and every request is treated on its own.
-    package let isHTTP: Bool
+    package let applicationProtocol: ApplicationProtocol
     package let traffic: TrafficRules
 
     package init(
         id: ServiceID, identity: ServiceIdentity, port: UInt16, virtualAddresses: [IPAddress], endpoints: [Endpoint],
-        from node: Node, isHTTP: Bool = false, traffic: TrafficRules = TrafficRules()
+        from node: Node, applicationProtocol: ApplicationProtocol = .tcp, traffic: TrafficRules = TrafficRules()
     ) {
-        self.isHTTP = isHTTP
+        self.applicationProtocol = applicationProtocol
         self.traffic = traffic
         self.id = id
         self.identity = identity

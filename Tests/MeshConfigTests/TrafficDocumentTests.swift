@@ -54,8 +54,8 @@ struct TrafficDocumentTests {
         #expect(routes[2].match.path == PathPattern(template: "/users/{id}/old"))
         #expect(routes[2].redirect == Redirect(status: 308, location: "/users"))
         #expect(routes[3].fault?.share == 1250 && routes[3].fault?.abort == 503 && routes[3].fault?.delay == .milliseconds(200))
-        #expect(policy.notEnforced(isHTTP: true) == [])
-        #expect(Set(policy.notEnforced(isHTTP: false)).isSuperset(of: ["routes", "concurrency", "queue", "rate_limit"]))
+        #expect(policy.notEnforced(mayBeHTTP: true) == [])
+        #expect(Set(policy.notEnforced(mayBeHTTP: false)).isSuperset(of: ["routes", "concurrency", "queue", "rate_limit"]))
     }
 
     @Test func aRouteInheritsWhatItDoesNotSay() throws {

@@ -22,7 +22,7 @@ import Testing
             try """
             nodes: [{name: n1, address: 10.0.0.1, zone: a, region: r}, {name: n2, address: 10.0.0.2, zone: b, region: r}]
             services:
-              - {service: wallet, port: 8081, endpoints: [{address: 10.0.1.1, node: n1}, {address: 10.0.2.1, node: n2}]}
+              - {service: wallet, port: 8081, protocol: tcp, endpoints: [{address: 10.0.1.1, node: n1}, {address: 10.0.2.1, node: n2}]}
               - {service: usage, port: 8082, endpoints: [{address: 10.0.0.1, node: n1}]}
               - {service: empty, port: 8083}
             """.write(toFile: file, atomically: true, encoding: .utf8)
@@ -76,6 +76,9 @@ import Testing
         let direct = KernelTables(snapshot, workloads: workloads, direct: true)
         #expect(direct.verdicts[key] == .direct)
         #expect(direct.localEndpoints[wallet] == [SocketAddress("10.0.1.1:8081")!])
+        // It may turn out to be HTTP, so the daemon must see it.
+        let usageNode = VerdictKey(source: wallet, destination: usage)
+        #expect(direct.verdicts[usageNode] != .direct && direct.localEndpoints[usage] == nil)
         let proxied = KernelTables(snapshot, workloads: workloads, direct: false)
         #expect(proxied.verdicts[key] == .proxy && proxied.localEndpoints.isEmpty)
     }

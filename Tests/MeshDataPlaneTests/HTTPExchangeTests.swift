@@ -9,7 +9,7 @@ extension DataPlaneTests {
     /// Requests through the engine, to a callee behind a tunnel and to one on the same node.
     @Suite struct HTTPExchangeTests {
         private func mesh(_ callees: [HTTPCallee], _ isLocal: Bool, _ policy: PolicySet = TwoNodes.allowed) async throws -> TwoNodes {
-            try await TwoNodes(endpoints: callees.map(\.address), policy: policy, isHTTP: true, isLocal: isLocal)
+            try await TwoNodes(endpoints: callees.map(\.address), policy: policy, speaks: .http, isLocal: isLocal)
         }
 
         @Test(arguments: [false, true])
@@ -106,7 +106,7 @@ extension DataPlaneTests {
         func changesProtocols(_ isLocal: Bool) async throws {
             let callee = try TestListener()
             let policy = TwoNodes.allowing { $0.timeouts.request = .milliseconds(300) }
-            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, isHTTP: true, isLocal: isLocal)
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http, isLocal: isLocal)
             let caller = try HTTPCaller(mesh)
             caller.send("GET /chat HTTP/1.1\r\nhost: callee\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n")
             let server = try callee.accept()

@@ -12,7 +12,7 @@ extension DataPlaneTests {
         private func mesh(
             _ callees: [SocketAddress], isLocal: Bool = false, _ change: (inout ServicePolicy) -> Void = { _ in }
         ) async throws -> TwoNodes {
-            try await TwoNodes(endpoints: callees, policy: TwoNodes.allowing(change), isHTTP: true, isLocal: isLocal)
+            try await TwoNodes(endpoints: callees, policy: TwoNodes.allowing(change), speaks: .http, isLocal: isLocal)
         }
 
         @Test(arguments: [false, true])

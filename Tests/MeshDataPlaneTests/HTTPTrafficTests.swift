@@ -16,7 +16,7 @@ extension DataPlaneTests {
             _ callees: [SocketAddress], versions: [String] = [], _ change: (inout ServicePolicy) -> Void = { _ in }
         ) async throws -> TwoNodes {
             try await TwoNodes(
-                endpoints: callees, policy: TwoNodes.allowing(change), isHTTP: true, isLocal: true, versions: versions)
+                endpoints: callees, policy: TwoNodes.allowing(change), speaks: .http, isLocal: true, versions: versions)
         }
 
         private func route(_ path: String, _ change: (inout ServicePolicy.Route) -> Void) -> ServicePolicy.Route {

@@ -14,7 +14,7 @@ extension DataPlaneTests {
         func aDeniedOperationIsAnsweredByTheMesh(_ isLocal: Bool) async throws {
             let callee = try HTTPCallee { _ in .ok("yes") }
             let mesh = try await TwoNodes(
-                endpoints: [callee.address], policy: TwoNodes.allowing(denied: ["payout/claim"]) { _ in }, isHTTP: true, isLocal: isLocal)
+                endpoints: [callee.address], policy: TwoNodes.allowing(denied: ["payout/claim"]) { _ in }, speaks: .http, isLocal: isLocal)
             let caller = try HTTPCaller(mesh)
             #expect(caller.ask("GET /internal/v1/callee/balance")?.status == 200)
             let answer = try #require(caller.ask("GET \(claim)"))
@@ -25,7 +25,7 @@ extension DataPlaneTests {
 
         /// Two nodes that do not agree: the caller's knows of no restriction.
         private func disagreeing(_ callee: HTTPCallee, _ destination: PolicySet) async throws -> TwoNodes {
-            try await TwoNodes(endpoints: [callee.address], isHTTP: true, destinationPolicy: destination)
+            try await TwoNodes(endpoints: [callee.address], speaks: .http, destinationPolicy: destination)
         }
 
         @Test func theCalleesNodeTrustsNothingThatTheCallersClaims() async throws {
@@ -54,7 +54,7 @@ extension DataPlaneTests {
             let callee = try HTTPCallee { _ in .ok("yes") }
             let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n"
             let mesh = try await TwoNodes(
-                endpoints: [callee.address], policy: TwoNodes.allowing(denied: ["x"]) { _ in }, isHTTP: true)
+                endpoints: [callee.address], policy: TwoNodes.allowing(denied: ["x"]) { _ in }, speaks: .http)
             #expect(try HTTPCaller(mesh).ask("GET /", upgrade)?.status == 200)
             #expect(callee.requests.first?.field("upgrade") == [])
             let lax = try await disagreeing(callee, TwoNodes.allowing(denied: ["x"]) { _ in })

@@ -11,7 +11,7 @@ extension DataPlaneTests {
         func noServerSeesAnotherRequestThanTheMesh(_ kind: RealServer.Kind) async throws {
             let server = try RealServer(kind)
             defer { server.stop() }
-            let mesh = try await TwoNodes(endpoints: [server.address], isHTTP: true, isLocal: true)
+            let mesh = try await TwoNodes(endpoints: [server.address], speaks: .http, isLocal: true)
             let messages = try CorpusMessage.all()
             #expect(messages.count >= 150)
             var expected: [String] = []

@@ -19,7 +19,7 @@ final class TwoNodes: Sendable {
     let source: TestNode
     let destination: TestNode
     private let identities: IdentityStore
-    private let isHTTP: Bool
+    private let applicationProtocol: ApplicationProtocol
     private let isLocal: Bool
     private let versions: [String]
     private let endpoints: Mutex<[SocketAddress]>
@@ -29,18 +29,18 @@ final class TwoNodes: Sendable {
 
     /// - Parameters:
     ///   - endpoints: where `callee` answers, on the second node.
-    ///   - isHTTP: `callee` speaks HTTP.
+    ///   - applicationProtocol: what `callee` is declared to speak.
     ///   - destinationPolicy: of the second node; nil for the first one's.
     ///   - versions: of the endpoints, in their order; empty for none.
     ///   - isLocal: `callee` runs on the first node, beside its caller.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
-        destinationOptions: DataPlaneOptions = DataPlaneOptions(), isHTTP: Bool = false, isLocal: Bool = false,
+        destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp, isLocal: Bool = false,
         versions: [String] = [], destinationPolicy: PolicySet? = nil
     ) async throws {
         self.destinationPolicy = destinationPolicy
         self.versions = versions
-        self.isHTTP = isHTTP
+        self.applicationProtocol = applicationProtocol
         self.isLocal = isLocal
         let directory = try Scratch.directory()
         let authority = try EmbeddedCA.open(directory: directory, trustDomain: Self.trustDomain)
@@ -111,7 +111,7 @@ final class TwoNodes: Sendable {
             SnapshotService(id: callerID, identity: Self.caller, port: 1, virtualAddresses: [], endpoints: [], from: here),
             SnapshotService(
                 id: calleeID, identity: Self.callee, port: Self.virtual.port, virtualAddresses: [Self.virtual.ip],
-                endpoints: callees, from: here, isHTTP: isHTTP, traffic: parts.policy.traffic(to: Self.callee)),
+                endpoints: callees, from: here, applicationProtocol: applicationProtocol, traffic: parts.policy.traffic(to: Self.callee)),
         ]
         if node === source { parts.credentials[callerID] = credentials[Self.caller] }
         if (node === source) == isLocal {

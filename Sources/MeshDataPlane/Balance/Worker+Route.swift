@@ -15,8 +15,9 @@ extension Worker {
         switch authorise(from: flow.pointee.record.source, to: destination.service, in: snapshot) {
         case .refused(let reason): give(up: handle, flow, reason)
         case .permitted(let permit):
-            if snapshot.service(destination.service)?.isHTTP == true {
-                beginCaller(handle, flow)
+            let protocolName = snapshot.service(destination.service)?.applicationProtocol ?? .tcp
+            if protocolName.mayBeHTTP {
+                beginCaller(handle, flow, isDeclared: protocolName.isHTTP)
             } else {
                 attempt(handle, flow, permit, snapshot)
             }
@@ -24,7 +25,7 @@ extension Worker {
     }
 
     /// Tries the next endpoint.
-    private func attempt(
+    func attempt(
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ snapshot: Snapshot
     ) {
         guard let service = snapshot.service(permit.destination) else { return give(up: handle, flow, .noEndpoint) }

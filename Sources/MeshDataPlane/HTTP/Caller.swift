@@ -6,6 +6,8 @@ internal import MeshTypes
 /// A caller's connection that speaks HTTP/1: its requests go to endpoints one by one.
 struct Caller: BitwiseCopyable {
     enum Stage: UInt8, BitwiseCopyable {
+        /// Its protocol was not declared, and its first bytes have not told yet.
+        case classifying
         /// Between requests, or in the midst of a head.
         case head
         /// A request is being answered; pipelined ones wait.

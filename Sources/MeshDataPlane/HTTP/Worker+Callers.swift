@@ -13,15 +13,19 @@ extension Worker {
     /// Reads per caller and event, so that one does not hold the worker.
     private static let callerReads = 16
 
-    /// The flow was permitted and its service speaks HTTP: from here on its requests are carried one by one.
-    func beginCaller(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+    /// The flow was permitted and its service speaks HTTP, or may: from here on its requests are carried one by one.
+    func beginCaller(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, isDeclared: Bool) {
         var record = flow.pointee.record
         let socket = flow.pointee.near.socket
         let origin = Caller.Origin(
             source: record.source, workload: record.workload, sourceAddress: record.sourceAddress,
             destinationAddress: record.destinationAddress, destination: record.destination, named: flow.pointee.named)
         flows.remove(handle)
-        guard let (caller, _) = callers.insert(Caller(origin, socket: socket)) else { return refuse(socket, &record, .overloaded) }
+        guard let (caller, pointer) = callers.insert(Caller(origin, socket: socket)) else { return refuse(socket, &record, .overloaded) }
+        if !isDeclared {
+            pointer.pointee.stage = .classifying
+            schedule(caller, pointer, at: now + Self.sniffTimeout)
+        }
         watch(socket, .caller, caller)
     }
 
@@ -57,6 +61,7 @@ extension Worker {
             guard let caller = callers.find(handle) else { return }
             let goesOn =
                 switch caller.pointee.stage {
+                case .classifying: classify(handle, caller)
                 case .head: readHead(handle, caller)
                 case .exchange: feedBody(handle, caller)
                 case .closing: discard(handle, caller)
@@ -262,6 +267,7 @@ extension Worker {
         guard let caller = callers.find(handle), caller.pointee.timerAt == due else { return }
         caller.pointee.timerAt = 0
         switch caller.pointee.stage {
+        case .classifying: becomeBytes(handle, caller)
         case .head:
             guard caller.pointee.headSince != 0 else { return }
             let end = caller.pointee.headSince + Self.headTimeout

@@ -129,6 +129,20 @@ extension DataPlaneTests {
             #expect(other.ask("GET /", "x-myelin-deadline: soon\r\n")?.status == 400)
         }
 
+        @Test func theTimeThatAGRPCCallerGivesCounts() async throws {
+            let callee = try HTTPCallee { $0.field("grpc-timeout") == ["150m"] ? .silence : .ok("yes") }
+            let mesh = try await mesh([callee.address])
+            let type = "content-type: application/grpc\r\n"
+            let start = ContinuousClock.now
+            #expect(try HTTPCaller(mesh).ask("POST /a.B/C", type + "grpc-timeout: 150000u\r\n")?.status == 504)
+            #expect(ContinuousClock.now - start < .milliseconds(1000))
+            #expect(try HTTPCaller(mesh).ask("POST /a.B/C", type + "grpc-timeout: 1H\r\n")?.status == 200)
+            #expect(try HTTPCaller(mesh).ask("POST /a.B/C", type)?.status == 200)
+            #expect(try HTTPCaller(mesh).ask("POST /", "grpc-timeout: 1H\r\n")?.status == 200)
+            #expect(callee.requests.map { $0.field("grpc-timeout") } == [["150m"], ["3000m"], ["3000m"], ["1H"]])
+            #expect(callee.requests.map { $0.field("x-myelin-deadline") } == [["150"], ["3000"], ["3000"], ["3000"]])
+        }
+
         @Test func theRequestOverTheRateIsRefusedWithTheTimeToWait() async throws {
             let callee = try HTTPCallee { _ in .ok("yes") }
             let mesh = try await mesh([callee.address], isLocal: true) {

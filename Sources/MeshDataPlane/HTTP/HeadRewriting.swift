@@ -10,8 +10,8 @@ enum HeadRewriting {
         let requestID: (high: UInt64, low: UInt64)
         /// The caller may change to another protocol.
         let passesUpgrade: Bool
-        /// Milliseconds that are left.
-        let deadline: UInt64
+        /// Nanoseconds that are left; nil for a request without a deadline.
+        let timeLeft: UInt64?
     }
 
     static func request(
@@ -32,6 +32,7 @@ enum HeadRewriting {
             let field = fields[index]
             switch field.kind {
             case .host, .deadline, .reason: continue
+            case .grpcTimeout where head.isGRPC: continue
             case .traceparent where additions.traceparent != nil: continue
             default: if !field.kind.isHopByHop, !field.isNominated { writer.append(field, of: bytes) }
             }
@@ -45,9 +46,13 @@ enum HeadRewriting {
         if head.isOldVersion { writer.append("connection: close\r\n") }
         if head.requestID.isEmpty { append(additions.requestID, to: &writer) }
         if let trace = additions.traceparent { writer.append(trace) }
-        writer.append("x-myelin-deadline: ")
-        writer.append(decimal: additions.deadline)
-        writer.append("\r\n\r\n")
+        if let time = additions.timeLeft {
+            if head.isGRPC { writer.append(grpcTimeout: time) }
+            writer.append("x-myelin-deadline: ")
+            writer.append(decimal: time / 1_000_000)
+            writer.append("\r\n")
+        }
+        writer.append("\r\n")
     }
 
     /// - Parameter closes: the caller's connection ends with this answer.

@@ -1,11 +1,11 @@
-internal import MeshPolicy
+package import MeshPolicy
 internal import MeshProtocols
 internal import MeshRouting
 internal import MeshTelemetry
-internal import MeshTypes
+package import MeshTypes
 
 /// An answer that the mesh gives in a service's place: JSON that says why, and `x-myelin-reason`.
-struct OwnAnswer {
+package struct OwnAnswer {
     let status: Int
     /// `none` for an answer that refuses nothing.
     let reason: DenialReason
@@ -16,13 +16,13 @@ struct OwnAnswer {
     var limit: ServicePolicy.RateLimit?
     var location: String?
 
-    init(status: Int, reason: DenialReason, explanation: String? = nil) {
+    package init(status: Int, reason: DenialReason, explanation: String? = nil) {
         self.status = status
         self.reason = reason
         self.explanation = explanation ?? reason.explanation
     }
 
-    init(_ reason: DenialReason, retryAfter: UInt64?, limit: ServicePolicy.RateLimit? = nil) {
+    package init(_ reason: DenialReason, retryAfter: UInt64?, limit: ServicePolicy.RateLimit? = nil) {
         self.init(status: Self.status(of: reason), reason: reason)
         self.retryAfter = retryAfter
         self.limit = limit
@@ -83,17 +83,21 @@ struct OwnAnswer {
             writer.append("\r\nlocation: ")
             append(location, to: &writer)
         }
-        if let limit { append(limit, to: &writer) }
-        if let retryAfter {
-            writer.append("\r\nretry-after: ")
-            writer.append(decimal: (retryAfter + 999_999_999) / 1_000_000_000)
-        }
+        appendWhenToAskAgain(to: &writer)
         if closes { writer.append("\r\nconnection: close") }
         if keepsOldVersionAlive { writer.append("\r\nconnection: keep-alive") }
         writer.append("\r\ncontent-length: ")
         writer.append(decimal: UInt64(body.utf8.count))
         writer.append("\r\n\r\n")
         if hasBody { append(body, to: &writer) }
+    }
+
+    /// Lines that begin with the end of the one before.
+    func appendWhenToAskAgain(to writer: inout HeadWriter) {
+        if let limit { append(limit, to: &writer) }
+        guard let retryAfter else { return }
+        writer.append("\r\nretry-after: ")
+        writer.append(decimal: (retryAfter + 999_999_999) / 1_000_000_000)
     }
 
     /// `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers): the quota, its window, and when one more is left.
@@ -106,7 +110,7 @@ struct OwnAnswer {
         writer.append(decimal: ((retryAfter ?? 0) + 999_999_999) / 1_000_000_000)
     }
 
-    private func append(_ text: String, to writer: inout HeadWriter) {
+    func append(_ text: String, to writer: inout HeadWriter) {
         for byte in text.utf8 { writer.append(byte: byte) }
     }
 }

@@ -18,14 +18,14 @@ extension Worker {
         }
         let origin = caller.pointee.origin
         let (rules, timeout) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
-        let timeLeft = request.deadline.map { min(timeout, $0 * 1_000_000) } ?? timeout
+        let timeLeft = min(timeout, request.callersTime ?? timeout)
         // In another protocol requests could not be told apart.
         let passesUpgrade = snapshot.map { decision(from: origin.source, to: origin.destination, in: $0).operations == nil } ?? false
         let trace = TraceParent(request.traceparent.slice(of: bytes))
         let additions = HeadRewriting.RequestAdditions(
             traceparent: trace == nil
                 ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
-            requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, deadline: timeLeft / 1_000_000)
+            requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, timeLeft: timeLeft)
         HeadRewriting.request(request, fields, bytes, additions, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)

@@ -132,8 +132,8 @@ package struct ChunkedBody: BitwiseCopyable, Sendable {
     private static let forbidden: Set<UInt64> = Set(
         [
             "transfer-encoding", "content-length", "host", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
-            "content-encoding", "content-type", "content-range", "authorization", "cookie", "set-cookie", "x-myelin-deadline",
-            "x-myelin-reason",
+            "content-encoding", "content-type", "content-range", "authorization", "cookie", "set-cookie", "grpc-timeout",
+            "x-myelin-deadline", "x-myelin-reason",
         ].map { text in text.utf8.reduce(hashStart) { hash($0, $1) } })
 }
 

@@ -19,6 +19,9 @@ struct FieldParser: BitwiseCopyable {
         var traceparents = 0
         var traceparent = ByteRange.empty
         var requestID = ByteRange.empty
+        var contentType = ByteRange.empty
+        var grpcTimeouts = 0
+        var grpcTimeout = ByteRange.empty
         var retryAfter = ByteRange.empty
         var hasNominations = false
     }
@@ -97,6 +100,10 @@ struct FieldParser: BitwiseCopyable {
             facts.traceparents += 1
             facts.traceparent = field.value
         case .requestID: facts.requestID = field.value
+        case .contentType: facts.contentType = field.value
+        case .grpcTimeout:
+            facts.grpcTimeouts += 1
+            facts.grpcTimeout = field.value
         case .deadline:
             facts.deadlines += 1
             facts.deadline = field.value
@@ -130,7 +137,7 @@ struct FieldParser: BitwiseCopyable {
             Self.forEachOption(bytes, table[index].value) { option in
                 for other in 0..<table.count where Self.areEqual(bytes, table[other].name, option) {
                     switch table[other].kind {
-                    case .host, .contentLength, .transferEncoding, .expect, .deadline, .traceparent, .requestID, .reason:
+                    case .host, .contentLength, .transferEncoding, .expect, .deadline, .grpcTimeout, .traceparent, .requestID, .reason:
                         refusal = .badConnectionOption
                     default: table.nominate(other)
                     }

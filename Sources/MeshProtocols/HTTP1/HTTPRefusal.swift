@@ -30,6 +30,7 @@ package enum HTTPRefusal: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable 
     case badChunk
     case badTrailer
     case badReservedField
+    case badGRPCTimeout
 
     /// The status of the answer (RFC 9110 §15).
     package var status: Int {
@@ -74,6 +75,7 @@ package enum HTTPRefusal: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable 
         case .badChunk: "a chunk is malformed (§7.1)"
         case .badTrailer: "the trailer section is malformed or has a field that belongs into the head (§7.1.2)"
         case .badReservedField: "a field of the mesh's own (x-myelin-deadline) is repeated or malformed"
+        case .badGRPCTimeout: "grpc-timeout is repeated, or not one to eight digits and one of H, M, S, m, u, n (gRPC over HTTP/2)"
         }
     }
 }

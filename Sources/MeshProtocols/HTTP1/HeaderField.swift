@@ -14,6 +14,8 @@ package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
     case retryAfter
     case traceparent
     case requestID
+    case contentType
+    case grpcTimeout
     case deadline
     case reason
 
@@ -39,7 +41,10 @@ package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
         case 11:
             if bytes.matches("traceparent", at: name) { self = .traceparent }
             if bytes.matches("retry-after", at: name) { self = .retryAfter }
-        case 12: if bytes.matches("x-request-id", at: name) { self = .requestID }
+        case 12:
+            if bytes.matches("content-type", at: name) { self = .contentType }
+            if bytes.matches("x-request-id", at: name) { self = .requestID }
+            if bytes.matches("grpc-timeout", at: name) { self = .grpcTimeout }
         case 14:
             if bytes.matches("content-length", at: name) { self = .contentLength }
             if bytes.matches("http2-settings", at: name) { self = .http2Settings }

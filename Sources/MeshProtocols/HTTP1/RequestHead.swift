@@ -54,6 +54,18 @@ package struct RequestHead: BitwiseCopyable, Sendable {
     package let requestID: ByteRange
     /// Milliseconds that the caller gives it (`x-myelin-deadline`); nil when it does not say.
     package let deadline: UInt64?
+    /// The body is gRPC's (`application/grpc`, also with a suffix): the mesh answers such a request in gRPC's way.
+    package let isGRPC: Bool
+    /// Nanoseconds that the caller of a gRPC method gives it (`grpc-timeout`); nil when it does not say.
+    package let grpcTimeout: UInt64?
+
+    /// Nanoseconds that the caller gives the request, in whichever way it says so; nil when it does not.
+    package var callersTime: UInt64? {
+        switch (deadline.map { $0 * 1_000_000 }, grpcTimeout) {
+        case (let deadline?, let timeout?): min(deadline, timeout)
+        case (let deadline, let timeout): deadline ?? timeout
+        }
+    }
 
     /// - Parameter bytes: a whole head as `HeadScanner` found it.
     package static func parse(
@@ -71,6 +83,12 @@ package struct RequestHead: BitwiseCopyable, Sendable {
             deadline = FieldParser.number(span, facts.deadline)
             guard let deadline, deadline <= HTTPLimits.deadline else { return .failure(.badReservedField) }
         }
+        let isGRPC = GRPC.isContentType(facts.contentType, in: span)
+        var grpcTimeout: UInt64?
+        if isGRPC, facts.grpcTimeouts > 0 {
+            grpcTimeout = facts.grpcTimeouts == 1 ? GRPC.timeout(facts.grpcTimeout, in: span) : nil
+            if grpcTimeout == nil { return .failure(.badGRPCTimeout) }
+        }
         let isUpgrade = facts.upgrades && !facts.upgradesTo.isEmpty && !line.isOldVersion && !span.matches("h2c", at: facts.upgradesTo)
         return .success(
             RequestHead(
@@ -82,7 +100,7 @@ package struct RequestHead: BitwiseCopyable, Sendable {
                 upgrade: isUpgrade ? facts.upgradesTo : .empty,
                 // A repeated traceparent is as good as none (Trace Context §3.2).
                 traceparent: facts.traceparents == 1 ? facts.traceparent : .empty, requestID: facts.requestID,
-                deadline: deadline))
+                deadline: deadline, isGRPC: isGRPC, grpcTimeout: grpcTimeout))
     }
 
     private static func check(_ facts: FieldParser.Facts, _ line: RequestLine, _ bytes: Span<UInt8>) -> HTTPRefusal? {

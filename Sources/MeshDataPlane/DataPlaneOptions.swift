@@ -5,6 +5,8 @@ package struct DataPlaneOptions: Sendable {
     package var maximumFlows = 1 << 17
     /// Tunnels of one worker, both directions; beyond, new ones are refused.
     package var maximumTunnels = 4096
+    /// Streams of one tunnel, as told to the peer and as opened at most; a worker opens another tunnel for more.
+    package var maximumTunnelStreams: UInt32 = 4096
     /// From the caller's connect until the callee's endpoint has accepted, all attempts together: one attempt.
     package var connectTimeout = Duration.seconds(5)
     /// From a tunnel's TCP connect until TLS is up.

@@ -25,6 +25,7 @@ final class TwoNodes: Sendable {
     private let endpoints: Mutex<[SocketAddress]>
     private let policies: Mutex<PolicySet>
     private let destinationPolicy: PolicySet?
+    private let wayIn: SocketAddress?
     private let generation = Atomic<UInt64>(0)
 
     /// - Parameters:
@@ -33,12 +34,14 @@ final class TwoNodes: Sendable {
     ///   - destinationPolicy: of the second node; nil for the first one's.
     ///   - versions: of the endpoints, in their order; empty for none.
     ///   - isLocal: `callee` runs on the first node, beside its caller.
+    ///   - wayIn: where the first node dials the second; nil for the second's own address.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
-        destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp, isLocal: Bool = false,
-        versions: [String] = [], destinationPolicy: PolicySet? = nil
+        destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp,
+        isLocal: Bool = false, versions: [String] = [], destinationPolicy: PolicySet? = nil, wayIn: SocketAddress? = nil
     ) async throws {
         self.destinationPolicy = destinationPolicy
+        self.wayIn = wayIn
         self.versions = versions
         self.applicationProtocol = applicationProtocol
         self.isLocal = isLocal
@@ -104,7 +107,7 @@ final class TwoNodes: Sendable {
         let callees = endpoints.withLock { $0 }.enumerated().map { index, address in
             Endpoint(
                 address: address, locality: (isLocal ? source : destination).locality,
-                version: versions.indices.contains(index) ? versions[index] : "", tunnel: destination.tunnel)
+                version: versions.indices.contains(index) ? versions[index] : "", tunnel: wayIn ?? destination.tunnel)
         }
         let (callerID, calleeID) = (ServiceID(rawValue: 1), ServiceID(rawValue: 2))
         parts.services = [

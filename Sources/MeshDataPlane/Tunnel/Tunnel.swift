@@ -36,7 +36,7 @@ final class Tunnel {
     var isDraining = false
     /// Ciphertext that the socket did not take.
     var pending = ByteQueue()
-    /// Flows whose stream waits for the tunnel to open: handle and destination.
+    /// Flows whose stream waits until the tunnel is open, and has room for it. One that has left since is still here.
     var waiting: [SlabHandle] = []
     var streams = 0
     /// Bytes that slow readers have not taken.
@@ -62,5 +62,11 @@ final class Tunnel {
         isClient = key != nil
         lastHeard = worker.now
         lastUsed = worker.now
+    }
+
+    /// Takes another flow: at once, or when it is open and the peer has said how many streams it permits.
+    var hasRoom: Bool {
+        guard let session else { return true }
+        return session.canOpen || !session.knowsPeerLimit
     }
 }

@@ -83,7 +83,10 @@ extension Worker {
             fail(tunnel, .tunnelFailed)
             return false
         }
-        if tunnel.session != nil { markDirty(tunnel) }
+        if tunnel.session != nil {
+            startWaiting(tunnel)
+            markDirty(tunnel)
+        }
         return true
     }
 
@@ -93,17 +96,14 @@ extension Worker {
         tunnel.stage = .open
         tunnel.peer = snapshot?.identifier(peer.service) ?? .none
         tunnel.local = tunnel.tls.localIdentity.flatMap { snapshot?.identifier($0.service) } ?? .none
+        var limits = HBONELimits()
+        limits.maximumStreams = shared.options.maximumTunnelStreams
         tunnel.session = HBONESession(
-            role: tunnel.isClient ? .client : .server, owner: Unmanaged.passUnretained(tunnel).toOpaque(),
+            role: tunnel.isClient ? .client : .server, limits: limits, owner: Unmanaged.passUnretained(tunnel).toOpaque(),
             handlers: TunnelEvents.self, now: now)
         counters.tunnelsOpened += 1
         keepaliveDeadlines.schedule(tunnel.handle, now: now)
-        let waiting = tunnel.waiting
-        tunnel.waiting = []
-        for handle in waiting {
-            guard let flow = flows.find(handle), flow.pointee.tunnel == tunnel.handle else { continue }
-            startStream(handle, flow, tunnel)
-        }
+        startWaiting(tunnel)
         markDirty(tunnel)
     }
 

@@ -44,7 +44,8 @@ extension Worker {
 
     func closeIfFinished(_ tunnel: Tunnel) {
         guard tunnel.stage == .open, tunnel.pending.isEmpty, let session = tunnel.session else { return }
-        guard session.isFinished || (tunnel.isDraining && tunnel.isClient && tunnel.streams == 0) else { return }
+        let isIdle = tunnel.streams == 0 && tunnel.waiting.isEmpty
+        guard session.isFinished || (tunnel.isDraining && tunnel.isClient && isIdle) else { return }
         tunnel.tls.close(output: ciphertext)
         let bytes = ciphertext.readable
         _ = send(tunnel.socket, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))

@@ -82,6 +82,10 @@ package final class HBONESession {
     /// Whether `openStream` would work now.
     package var canOpen: Bool { state.pointee.canOpen }
 
+    /// Whether the peer has said how many streams it permits. Until then a client opens at most a hundred, which every peer should permit
+    /// (RFC 9113 §6.5.2): one that cannot open another must wait, and has not been refused.
+    package var knowsPeerLimit: Bool { state.pointee.hasPeerSettings }
+
     /// Client: asks for a tunnel. Nothing is pulled for it before the owner's `pull` gives something.
     /// - Returns: nil at the peer's or our limit of streams, or when draining.
     package func openStream(_ request: borrowing ConnectRequest, token: UInt64) -> StreamID? {

@@ -15,6 +15,7 @@ enum SessionEvents {
             if ends { ended(header.stream_id, state) }
         case NGHTTP2_RST_STREAM:
             wasReset(header.stream_id, HBONEErrorCode(rawValue: frame.pointee.rst_stream.error_code), state)
+        case NGHTTP2_SETTINGS: state.pointee.hasPeerSettings = true
         case NGHTTP2_PING:
             if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { acknowledged(frame, state) }
         case NGHTTP2_GOAWAY: wentAway(frame, state)

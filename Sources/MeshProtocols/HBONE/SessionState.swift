@@ -14,6 +14,8 @@ struct SessionState {
     /// The GOAWAY of `failure` left: there is nothing more to send.
     var farewellSent = false
     var openStreams = 0
+    /// The peer's SETTINGS came.
+    var hasPeerSettings = false
     var isDraining = false
     /// The last GOAWAY (with the real last stream) was submitted or received.
     var drainAnnounced = false

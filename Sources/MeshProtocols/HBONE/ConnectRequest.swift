@@ -1,11 +1,5 @@
 package import MeshTypes
 
-/// A stream of one HBONE connection (RFC 9113 §5.1.1).
-package struct StreamID: Hashable, Sendable, BitwiseCopyable, RawRepresentable {
-    package let rawValue: Int32
-    package init(rawValue: Int32) { self.rawValue = rawValue }
-}
-
 /// What a CONNECT asks for. Everything but the authority is the peer's word only: identity comes from its certificate.
 package struct ConnectRequest: Sendable, Equatable {
     /// The endpoint (`:authority`).

@@ -1,6 +1,6 @@
 internal import MeshTypes
 
-/// The header block that is being received: one at a time per connection (RFC 9113 §4.3).
+/// The head of a tunnel's request or answer that is being received.
 struct MessageHead {
     var isConnect = false
     /// nil when it is missing or not of the strict form.
@@ -12,15 +12,11 @@ struct MessageHead {
     /// 0 when there was none (a trailer).
     var status = 0
     var reason = DenialReason.none
-    /// Decoded size so far (RFC 9113 §6.5.2).
-    var size: UInt32 = 0
 
-    static let fieldOverhead: UInt32 = 32
     /// Optional headers longer than this are not read.
     private static let maximumValue = 1024
 
     mutating func add(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        size &+= UInt32(truncatingIfNeeded: name.count &+ value.count) &+ Self.fieldOverhead
         guard value.count <= Self.maximumValue else { return }
         if name.equals(":method") {
             isConnect = value.equals("CONNECT")
@@ -44,11 +40,5 @@ struct MessageHead {
         guard isConnect, let authority else { return nil }
         return ConnectRequest(
             authority: authority, source: source, forwardedFor: forwardedFor, forwardedBy: forwardedBy, traceParent: traceParent)
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    fileprivate func equals(_ text: StaticString) -> Bool {
-        count == text.utf8CodeUnitCount && elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: count))
     }
 }

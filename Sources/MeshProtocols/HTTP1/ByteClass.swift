@@ -85,3 +85,18 @@ extension Span<UInt8> {
         return true
     }
 }
+
+extension UnsafeRawBufferPointer {
+    func equals(_ text: StaticString) -> Bool {
+        count == text.utf8CodeUnitCount && elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: count))
+    }
+
+    /// Equal but for the case of letters.
+    func equalsIgnoringCase(_ other: UnsafeRawBufferPointer) -> Bool {
+        count == other.count && elementsEqual(other) { ByteClass.lowered($0) == ByteClass.lowered($1) }
+    }
+
+    func equalsIgnoringCase(_ text: StaticString) -> Bool {
+        equalsIgnoringCase(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+}

@@ -10,8 +10,7 @@ package struct ChunkedBody: BitwiseCopyable, Sendable {
     /// Digits of the size, bytes of the extension, or bytes of the trailers so far.
     private var count: UInt32 = 0
     private var isLast = false
-    /// FNV-1a of the trailer's name in lower case.
-    private var name: UInt64 = 0
+    private var name = TrailerName()
 
     package init() {}
 
@@ -95,13 +94,13 @@ package struct ChunkedBody: BitwiseCopyable, Sendable {
                 state = .endLineFeed
                 return nil
             }
-            name = Self.hashStart
+            name = TrailerName()
             state = .trailerName
             return nameByte(byte)
         case .trailerName:
             guard byte == ByteClass.colon else { return nameByte(byte) }
             state = .trailerValue
-            return Self.forbidden.contains(name) ? .badTrailer : nil
+            return name.isForbidden ? .badTrailer : nil
         case .trailerValue:
             if byte == ByteClass.carriageReturn {
                 state = .trailerLineFeed
@@ -120,21 +119,9 @@ package struct ChunkedBody: BitwiseCopyable, Sendable {
 
     private mutating func nameByte(_ byte: UInt8) -> HTTPRefusal? {
         guard ByteClass.isToken(byte) else { return .badTrailer }
-        name = Self.hash(name, ByteClass.lowered(byte))
+        name.append(byte)
         return nil
     }
-
-    private static let hashStart: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    private static func hash(_ hash: UInt64, _ byte: UInt8) -> UInt64 { (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-
-    /// Names that frame or address a message must not come after it (RFC 9110 §6.5.1). A name of the same hash would be refused as well.
-    private static let forbidden: Set<UInt64> = Set(
-        [
-            "transfer-encoding", "content-length", "host", "connection", "keep-alive", "te", "trailer", "upgrade", "expect",
-            "content-encoding", "content-type", "content-range", "authorization", "cookie", "set-cookie", "grpc-timeout",
-            "x-myelin-deadline", "x-myelin-reason",
-        ].map { text in text.utf8.reduce(hashStart) { hash($0, $1) } })
 }
 
 /// Counts a body down to its end, whatever delimits it.

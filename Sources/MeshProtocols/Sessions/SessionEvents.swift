@@ -11,8 +11,7 @@ enum SessionEvents {
         case NGHTTP2_DATA:
             if ends { ended(header.stream_id, state) }
         case NGHTTP2_HEADERS:
-            headersEnded(frame, state)
-            if ends { ended(header.stream_id, state) }
+            state.pointee.dialect.headEnded(frame.pointee.headers.cat, header.stream_id, ends: ends, state)
         case NGHTTP2_RST_STREAM:
             wasReset(header.stream_id, HBONEErrorCode(rawValue: frame.pointee.rst_stream.error_code), state)
         case NGHTTP2_SETTINGS: state.pointee.hasPeerSettings = true
@@ -23,38 +22,9 @@ enum SessionEvents {
         }
     }
 
-    private static func ended(_ stream: Int32, _ state: UnsafeMutablePointer<SessionState>) {
+    static func ended(_ stream: Int32, _ state: UnsafeMutablePointer<SessionState>) {
         let token = state.pointee.token(of: stream)
         if token != 0 { state.pointee.handlers.end(state.pointee.owner, token: token) }
-    }
-
-    private static func headersEnded(_ frame: UnsafePointer<nghttp2_frame>, _ state: UnsafeMutablePointer<SessionState>) {
-        let stream = frame.pointee.hd.stream_id
-        switch state.pointee.role {
-        case .server:
-            if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST { requested(stream, state) }
-        case .client:
-            let status = state.pointee.head.status
-            let token = state.pointee.token(of: stream)
-            // Trailers have no status; interim answers say nothing about the tunnel.
-            guard status >= 200, token != 0 else { return }
-            if status != 200 { state.pointee.reset(StreamID(rawValue: stream), .cancel) }
-            state.pointee.handlers.response(
-                state.pointee.owner, token: token, status: status, reason: state.pointee.head.reason)
-        }
-    }
-
-    private static func requested(_ stream: Int32, _ state: UnsafeMutablePointer<SessionState>) {
-        let id = StreamID(rawValue: stream)
-        if let request = state.pointee.head.request {
-            let token = state.pointee.handlers.request(state.pointee.owner, stream: id, request)
-            if token != 0 { state.pointee.setToken(token, of: stream) }
-            return
-        }
-        let status = state.pointee.head.isConnect ? 400 : 405
-        state.pointee.refuse(id, status: status, reason: .malformedRequest)
-        state.pointee.count(.invalid)
-        state.pointee.handlers.rejected(state.pointee.owner, status: status, reason: .malformedRequest)
     }
 
     private static func wasReset(_ stream: Int32, _ code: HBONEErrorCode, _ state: UnsafeMutablePointer<SessionState>) {
@@ -79,21 +49,23 @@ enum SessionEvents {
         let header = frame.pointee.hd
         switch nghttp2_frame_type(UInt32(header.type)) {
         case NGHTTP2_DATA: state.pointee.budget.sentData()
-        case NGHTTP2_HEADERS: answered(header, state)
+        case NGHTTP2_HEADERS: headSent(frame, state)
         case NGHTTP2_RST_STREAM: didReset(HBONEErrorCode(rawValue: frame.pointee.rst_stream.error_code), state)
         case NGHTTP2_GOAWAY: saidGoodbye(HBONEErrorCode(rawValue: frame.pointee.goaway.error_code), state)
         default: break
         }
     }
 
-    private static func answered(_ header: nghttp2_frame_hd, _ state: UnsafeMutablePointer<SessionState>) {
-        guard state.pointee.role == .server else { return }
-        state.pointee.budget.answered()
-        // A refusal: the caller need not end its side (RFC 9113 §8.1).
-        guard header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0,
-            nghttp2_session_get_stream_remote_close(state.pointee.session, header.stream_id) == 0
+    private static func headSent(_ frame: UnsafePointer<nghttp2_frame>, _ state: UnsafeMutablePointer<SessionState>) {
+        let headers = frame.pointee.headers
+        // A stream's first head is its request or its answer, be it an interim one.
+        if headers.cat != NGHTTP2_HCAT_HEADERS { state.pointee.budget.exchanged() }
+        // An answer without a body (not trailers): the caller need not end its side (RFC 9113 §8.1).
+        guard state.pointee.role == .server, headers.hd.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0, headers.nvlen > 0,
+            headers.nva[0].name[0] == UInt8(ascii: ":"),
+            nghttp2_session_get_stream_remote_close(state.pointee.session, headers.hd.stream_id) == 0
         else { return }
-        state.pointee.reset(StreamID(rawValue: header.stream_id), .noError)
+        state.pointee.abort(headers.hd.stream_id, .noError)
     }
 
     /// Resets that the peer provoked by breaking the protocol cost as much as its own (CVE-2025-8671).

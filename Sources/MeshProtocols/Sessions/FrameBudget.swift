@@ -10,7 +10,7 @@ struct FrameBudget: BitwiseCopyable {
     /// One lane per `Kind`.
     private var counts = SIMD16<UInt32>(repeating: 0)
     private var dataFramesSent: UInt32 = 0
-    private var answersSent: UInt32 = 0
+    private var exchanges: UInt32 = 0
     /// Nanoseconds of the caller's monotonic clock.
     private(set) var now: UInt64 = 0
 
@@ -23,11 +23,12 @@ struct FrameBudget: BitwiseCopyable {
         sliceStart = now
         counts = SIMD16(repeating: 0)
         dataFramesSent = 0
-        answersSent = 0
+        exchanges = 0
     }
 
     mutating func sentData() { dataFramesSent &+= 1 }
-    mutating func answered() { answersSent &+= 1 }
+    /// A server answered a request, or a client made one.
+    mutating func exchanged() { exchanges &+= 1 }
 
     /// Counts one frame. - Returns: what the peer is guilty of, if it was one too many.
     mutating func count(_ kind: Kind) -> HBONEFailure? {
@@ -39,7 +40,7 @@ struct FrameBudget: BitwiseCopyable {
         switch kind {
         case .settings: limits.settings
         case .ping: limits.pings
-        case .reset: limits.resets &+ answersSent
+        case .reset: limits.resets &+ exchanges
         case .emptyData: limits.emptyData
         case .priority: limits.priorities
         case .unknown: limits.unknownFrames

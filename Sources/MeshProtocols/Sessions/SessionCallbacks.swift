@@ -10,6 +10,7 @@ enum SessionCallbacks {
         nghttp2_session_callbacks_set_on_begin_frame_callback(table, frameBegan)
         nghttp2_session_callbacks_set_on_begin_headers_callback(table, headersBegan)
         nghttp2_session_callbacks_set_on_header_callback(table, headerCame)
+        nghttp2_session_callbacks_set_on_invalid_header_callback(table, invalidHeaderCame)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, dataCame)
         nghttp2_session_callbacks_set_on_frame_recv_callback(table, frameCame)
         nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table, invalidFrameCame)
@@ -45,19 +46,32 @@ enum SessionCallbacks {
 
     private static let headersBegan: nghttp2_on_begin_headers_callback = { _, frame, user in
         let state = state(user)
-        state.pointee.head = MessageHead()
-        if frame.unsafelyUnwrapped.pointee.headers.cat == NGHTTP2_HCAT_REQUEST { state.pointee.openStreams += 1 }
+        let category = frame.unsafelyUnwrapped.pointee.headers.cat
+        state.pointee.headSize = 0
+        if category == NGHTTP2_HCAT_REQUEST { state.pointee.openStreams += 1 }
+        state.pointee.dialect.headBegan(category, state)
         return 0
     }
 
     private static let headerCame: nghttp2_on_header_callback = { _, _, name, nameLength, value, valueLength, _, user in
         let state = state(user)
-        state.pointee.head.add(
-            name: UnsafeRawBufferPointer(start: name, count: nameLength),
-            value: UnsafeRawBufferPointer(start: value, count: valueLength))
         // What was inflated is the measure, not what was sent: a few bytes can stand for kilobytes (RFC 7541 §7.3).
-        if state.pointee.head.size > state.pointee.limits.maximumHeaderBytes { state.pointee.fail(.headerBomb) }
+        state.pointee.headSize &+= UInt32(truncatingIfNeeded: nameLength &+ valueLength) &+ fieldOverhead
+        if state.pointee.headSize > state.pointee.headerBombBytes {
+            state.pointee.fail(.headerBomb)
+        } else {
+            state.pointee.dialect.field(
+                UnsafeRawBufferPointer(start: name, count: nameLength), UnsafeRawBufferPointer(start: value, count: valueLength), state)
+        }
         return verdict(state)
+    }
+
+    /// RFC 9113 §6.5.2.
+    private static let fieldOverhead: UInt32 = 32
+
+    /// Left to itself nghttp2 would leave the field out; the whole message is malformed (RFC 9113 §8.2.1).
+    private static let invalidHeaderCame: nghttp2_on_invalid_header_callback = { _, _, _, _, _, _, _, _ in
+        NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
 
     private static let dataCame: nghttp2_on_data_chunk_recv_callback = { session, _, stream, bytes, count, user in
@@ -78,9 +92,11 @@ enum SessionCallbacks {
         return verdict(state)
     }
 
-    private static let invalidFrameCame: nghttp2_on_invalid_frame_recv_callback = { _, _, _, user in
+    private static let invalidFrameCame: nghttp2_on_invalid_frame_recv_callback = { _, frame, _, user in
         let state = state(user)
         state.pointee.count(.invalid)
+        let frame = frame.unsafelyUnwrapped.pointee
+        if UInt32(frame.hd.type) == NGHTTP2_HEADERS.rawValue { state.pointee.dialect.headRefused(frame.headers.cat, state) }
         return verdict(state)
     }
 
@@ -102,12 +118,17 @@ enum SessionCallbacks {
             source.unsafelyUnwrapped.pointee.ptr = UnsafeMutableRawPointer(bitPattern: UInt(token))
         }
         let room = UnsafeMutableRawBufferPointer(start: buffer, count: capacity)
-        switch state.pointee.handlers.pull(state.pointee.owner, token: token, into: room) {
+        switch state.pointee.dialect.pull(stream, token, into: room, state) {
         case .bytes(let count):
             assert(count > 0 && count <= capacity)
             return count
         case .last(let count):
             flags.unsafelyUnwrapped.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
+            return count
+        // With nothing to send before the trailers there is no DATA at all: an empty frame would be counted as a flood by some.
+        case .lastBeforeTrailers(0): return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        case .lastBeforeTrailers(let count):
+            flags.unsafelyUnwrapped.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
             return count
         case .later: return Int(NGHTTP2_ERR_DEFERRED.rawValue)
         case .reset(let code):

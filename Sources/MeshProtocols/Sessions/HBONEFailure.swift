@@ -1,6 +1,6 @@
 package import MeshTypes
 
-/// Why a whole HBONE connection had to be given up. The GOAWAY that tells the peer carries `code` as its debug data.
+/// Why a whole HTTP/2 connection had to be given up, a tunnel's or a workload's. The GOAWAY that tells the peer carries `code` as its debug data.
 package enum HBONEFailure: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable, CustomStringConvertible {
     case settingsFlood
     case pingFlood
@@ -12,8 +12,10 @@ package enum HBONEFailure: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable
     case windowUpdateFlood
     case invalidFrameFlood
     case acknowledgementFlood
+    /// More frames waited for the peer to read than `SessionLimits.maximumBacklog`.
+    case unreadOutput
     case serverPush
-    /// The peer gave no connection window for longer than `HBONELimits.stallTimeout`.
+    /// The peer gave no connection window for longer than `SessionLimits.stallTimeout`.
     case stalled
     case protocolViolation
     case outOfMemory
@@ -31,6 +33,7 @@ package enum HBONEFailure: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable
         case .windowUpdateFlood: "window_update_flood"
         case .invalidFrameFlood: "invalid_frame_flood"
         case .acknowledgementFlood: "acknowledgement_flood"
+        case .unreadOutput: "unread_output"
         case .serverPush: "server_push"
         case .stalled: "stalled"
         case .protocolViolation: "protocol_violation"
@@ -44,7 +47,7 @@ package enum HBONEFailure: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable
         case .settingsFlood, .pingFlood, .rapidReset, .headerBomb, .emptyDataFlood, .priorityFlood, .unknownFrameFlood,
             .windowUpdateFlood, .invalidFrameFlood, .acknowledgementFlood, .serverPush, .protocolViolation:
             .protocolViolation
-        case .stalled, .outOfMemory: .overloaded
+        case .stalled, .unreadOutput, .outOfMemory: .overloaded
         }
     }
 
@@ -52,7 +55,8 @@ package enum HBONEFailure: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable
     var goAwayCode: HBONEErrorCode {
         switch self {
         case .settingsFlood, .pingFlood, .rapidReset, .headerBomb, .emptyDataFlood, .priorityFlood, .unknownFrameFlood,
-            .windowUpdateFlood, .invalidFrameFlood, .acknowledgementFlood, .serverPush, .stalled:
+            .windowUpdateFlood, .invalidFrameFlood, .acknowledgementFlood, .serverPush, .stalled,
+            .unreadOutput:
             .enhanceYourCalm
         case .protocolViolation: .protocolError
         case .outOfMemory: .internalError

@@ -1,20 +1,10 @@
 internal import CNGHTTP2
 internal import MeshTypes
 
-/// Opening, answering and aborting streams.
+/// Opening and answering tunnels.
 extension SessionState {
-    private static let maximumStreamID: Int32 = .max - 2
     /// Room for any authority, `forwarded`, `baggage` and `traceparent` together.
     private static let headerStorage = 768
-
-    var canOpen: Bool {
-        role == .client && !isDraining && openStreams < Int(min(limits.maximumStreams, peerStreamLimit))
-            && nghttp2_session_get_next_stream_id(session) < UInt32(Self.maximumStreamID)
-    }
-
-    private var peerStreamLimit: UInt32 {
-        nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS)
-    }
 
     mutating func open(_ request: borrowing ConnectRequest, token: UInt64) -> StreamID? {
         let stream = withUnsafeTemporaryAllocation(byteCount: Self.headerStorage, alignment: 1) { storage -> Int32 in
@@ -37,14 +27,6 @@ extension SessionState {
         return StreamID(rawValue: stream)
     }
 
-    func token(of stream: Int32) -> UInt64 {
-        UInt64(UInt(bitPattern: nghttp2_session_get_stream_user_data(session, stream)))
-    }
-
-    func setToken(_ token: UInt64, of stream: Int32) {
-        nghttp2_session_set_stream_user_data(session, stream, UnsafeMutableRawPointer(bitPattern: UInt(token)))
-    }
-
     func accept(_ stream: StreamID) {
         withUnsafeTemporaryAllocation(byteCount: Self.headerStorage, alignment: 1) { storage in
             var fields = HeaderFields(storage)
@@ -62,10 +44,5 @@ extension SessionState {
             fields.add("x-myelin-reason", indexed: true) { $0.append(reason.code) }
             fields.withFields { _ = nghttp2_submit_response(session, stream.rawValue, $0, $1, nil) }
         }
-    }
-
-    func reset(_ stream: StreamID, _ code: HBONEErrorCode) {
-        setToken(0, of: stream.rawValue)
-        nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream.rawValue, code.rawValue)
     }
 }

@@ -4,12 +4,20 @@ internal import MeshTypes
 /// What the C callbacks of one session work on: reached by pointer only, so that no event costs reference counting.
 struct SessionState {
     private(set) var session: OpaquePointer!
-    let role: HBONESession.Role
-    let limits: HBONELimits
+    let role: MultiplexedSession.Role
     let owner: UnsafeMutableRawPointer
-    let handlers: any HBONEHandlers.Type
+    let handlers: any StreamHandlers.Type
+    let dialect: any SessionDialect.Type
+    /// What the dialect keeps.
+    let messages: UnsafeMutableRawPointer
+    let maximumStreams: UInt32
+    let headerBombBytes: UInt32
+    private let stallTimeout: UInt64
+    /// Frames other than DATA that may wait to be sent.
+    let maximumBacklog: Int
     var budget: FrameBudget
-    var head = MessageHead()
+    /// Decoded size of the header block that is being received (RFC 9113 §6.5.2): one at a time per connection (§4.3).
+    var headSize: UInt32 = 0
     var failure: HBONEFailure?
     /// The GOAWAY of `failure` left: there is nothing more to send.
     var farewellSent = false
@@ -27,30 +35,25 @@ struct SessionState {
     static let drainPing: UInt64 = 0x6472_6169_6e69_6e67
 
     init(
-        role: HBONESession.Role, limits: HBONELimits, owner: UnsafeMutableRawPointer, handlers: any HBONEHandlers.Type, now: UInt64
+        _ role: MultiplexedSession.Role, _ limits: some SessionLimits, owner: UnsafeMutableRawPointer, handlers: any StreamHandlers.Type,
+        dialect: any SessionDialect.Type, messages: UnsafeMutableRawPointer, now: UInt64
     ) {
         self.role = role
-        self.limits = limits
         self.owner = owner
         self.handlers = handlers
+        self.dialect = dialect
+        self.messages = messages
+        maximumStreams = limits.maximumStreams
+        headerBombBytes = limits.headerBombBytes
+        maximumBacklog = limits.maximumBacklog
+        stallTimeout = limits.stallTimeout
         budget = FrameBudget(limits.floods)
         budget.advance(to: now)
     }
 
     /// Makes nghttp2's session, with `address` for its callbacks, and submits SETTINGS and the connection's window.
-    mutating func start(_ address: UnsafeMutablePointer<SessionState>) {
-        var option: OpaquePointer?
-        precondition(nghttp2_option_new(&option) == 0, "out of memory")
-        nghttp2_option_set_no_auto_window_update(option, 1)
-        nghttp2_option_set_no_closed_streams(option, 1)
-        nghttp2_option_set_max_settings(option, limits.maximumSettingsEntries)
-        nghttp2_option_set_max_outbound_ack(option, limits.maximumPendingAcknowledgements)
-        nghttp2_option_set_max_reserved_remote_streams(option, 0)
-        nghttp2_option_set_max_continuations(option, limits.maximumContinuations)
-        // Without this the library skips frames of unknown types (0x0a…0xff) before anyone can count them.
-        for type in UInt8(0x0a)...0xff { nghttp2_option_set_user_recv_extension_type(option, type) }
-        // FrameBudget counts resets by what they cost; the library's own bound is for all alike.
-        nghttp2_option_set_stream_reset_rate_limit(option, UInt64(UInt32.max), UInt64(UInt32.max))
+    mutating func start(_ address: UnsafeMutablePointer<SessionState>, _ limits: some SessionLimits) {
+        let option = SessionOptions.make(limits)
         defer { nghttp2_option_del(option) }
         let made =
             switch role {
@@ -58,15 +61,9 @@ struct SessionState {
             case .server: nghttp2_session_server_new2(&session, SessionCallbacks.shared, address, option)
             }
         precondition(made == 0, "out of memory")
-        var settings = [
-            nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue), value: limits.maximumStreams),
-            nghttp2_settings_entry(
-                settings_id: Int32(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE.rawValue), value: UInt32(limits.streamWindow)),
-            nghttp2_settings_entry(
-                settings_id: Int32(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE.rawValue), value: limits.maximumHeaderBytes),
-        ]
+        var settings = SessionOptions.settings(limits)
         if role == .client {
-            settings.append(nghttp2_settings_entry(settings_id: Int32(NGHTTP2_SETTINGS_ENABLE_PUSH.rawValue), value: 0))
+            settings.append(SessionOptions.entry(NGHTTP2_SETTINGS_ENABLE_PUSH, 0))
         }
         nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
         nghttp2_session_set_local_window_size(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, limits.connectionWindow)
@@ -143,7 +140,14 @@ struct SessionState {
         }
     }
 
-    // MARK: Stalls
+    // MARK: Peers that do not read
+
+    /// Whether the peer lets so much wait that no more may be added for it.
+    var isBacklogged: Bool { nghttp2_session_get_outbound_queue_size(session) > maximumBacklog }
+
+    mutating func checkBacklog() {
+        if isBacklogged { fail(.unreadOutput) }
+    }
 
     /// Called when there was nothing to send: is it for want of connection window?
     mutating func noteStall() {
@@ -158,7 +162,7 @@ struct SessionState {
         guard let since = stalledSince else { return }
         if nghttp2_session_get_remote_window_size(session) > 0 {
             stalledSince = nil
-        } else if budget.now &- since > limits.stallTimeout {
+        } else if budget.now &- since > stallTimeout {
             fail(.stalled)
         }
     }

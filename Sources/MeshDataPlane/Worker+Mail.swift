@@ -70,6 +70,7 @@ extension Worker {
         listeners = [:]
         if let listener = tunnelListener { try? poller.remove(listener.raw) }
         tunnelListener = nil
+        drainSessions()
         var open: [Tunnel] = []
         tunnels.forEach { _, tunnel in open.append(tunnel.pointee) }
         for tunnel in open { drain(tunnel) }
@@ -78,6 +79,7 @@ extension Worker {
     /// The end of the thread: everything it carries is reset.
     func closeEverything() {
         drainAll()
+        endSessions()
         var asking: [SlabHandle] = []
         callers.forEach { handle, _ in asking.append(handle) }
         for handle in asking {

@@ -22,6 +22,8 @@ final class Worker: @unchecked Sendable {
     static let tick: Int32 = 50
     /// Nanoseconds between two publications of the counters.
     private static let publishInterval: UInt64 = 200_000_000
+    /// Between two looks at a session of HTTP/2.
+    private static let sessionCheck = Duration.seconds(10)
 
     let index: Int
     let shared: SharedState
@@ -39,6 +41,8 @@ final class Worker: @unchecked Sendable {
     var tunnels: Slab<Tunnel>
     var callers: Slab<Caller>
     var upstreams: Slab<Upstream>
+    var callerSessions: Slab<CallerSession>
+    var endpointSessions: Slab<EndpointSession>
     var snapshot: Snapshot?
     var now = MonotonicClock.now()
     var isStopping = false
@@ -50,12 +54,20 @@ final class Worker: @unchecked Sendable {
     var pool: [TunnelKey: SlabHandle] = [:]
     /// Tunnels with something to send at the end of this batch.
     var dirty: [SlabHandle] = []
+    /// Sessions of HTTP/2 with something to send at the end of this batch.
+    var dirtyCallers: [SlabHandle] = []
+    var dirtyEndpoints: [SlabHandle] = []
+    var frames = FrameBatch()
+    /// Connections to endpoints that take requests.
+    var endpointPool: [UpstreamKey: [SlabHandle]] = [:]
     /// Sockets that were read for long enough in this batch and go on in the next.
     var again: [UInt64] = []
     var connectDeadlines: DeadlineQueue
     var handshakeDeadlines: DeadlineQueue
     var keepaliveDeadlines: DeadlineQueue
     var lingerDeadlines: DeadlineQueue
+    var callerSessionDeadlines = DeadlineQueue(delay: Worker.sessionCheck)
+    var endpointSessionDeadlines = DeadlineQueue(delay: Worker.sessionCheck)
     /// The parsed head that is being worked on, and the one that is being written.
     var fields = FieldTable()
     var writer = HeadWriter()
@@ -93,6 +105,8 @@ final class Worker: @unchecked Sendable {
         callers = Slab(capacity: options.maximumFlows)
         gates = Slab(capacity: options.maximumFlows)
         upstreams = Slab(capacity: options.maximumFlows)
+        callerSessions = Slab(capacity: options.maximumFlows)
+        endpointSessions = Slab(capacity: options.maximumFlows)
         connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
         handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)
         keepaliveDeadlines = DeadlineQueue(delay: options.keepalive)
@@ -129,8 +143,9 @@ final class Worker: @unchecked Sendable {
     private func finishBatch() {
         repeat {
             pumpResumed()
+            flushSessions()
             flushTunnels()
-        } while !resumed.isEmpty
+        } while !resumed.isEmpty || !dirtyCallers.isEmpty || !dirtyEndpoints.isEmpty
     }
 
     private func dispatch(_ token: UInt64, _ ready: Poller.Interest) {
@@ -140,6 +155,7 @@ final class Worker: @unchecked Sendable {
         case .far: farReady(handle, ready)
         case .tunnel: tunnelReady(handle, ready)
         case .caller: callerReady(handle, ready)
+        case .callerSession: callerSessionReady(handle, ready)
         case .captureListener: acceptCaptured(handle.rawValue)
         case .tunnelListener: acceptTunnels()
         case .mailbox: readMail()
@@ -153,6 +169,8 @@ final class Worker: @unchecked Sendable {
         while let handle = keepaliveDeadlines.popDue(now: now) { keepAlive(handle) }
         while let handle = lingerDeadlines.popDue(now: now) { lingered(handle) }
         while let handle = idleDeadlines.popDue(now: now) { idleTimedOut(handle) }
+        while let handle = callerSessionDeadlines.popDue(now: now) { checkCallerSession(handle) }
+        while let handle = endpointSessionDeadlines.popDue(now: now) { checkEndpointSession(handle) }
         while let (handle, due) = timers.popDue(now: now) { callerTimer(handle, due) }
         finishBatch()
         if now &- publishedAt > Self.publishInterval {

@@ -31,12 +31,19 @@ package enum HTTPMethod: UInt8, BitwiseCopyable, Sendable, CaseIterable {
 package struct RequestFacts: Sendable, BitwiseCopyable {
     /// Bytes of a path that are kept; what is longer is cut.
     package static let pathCapacity = 96
+    /// For a request of which no status of gRPC is known.
+    package static let noGRPCStatus = UInt8.max
 
     /// False in the record of a connection.
     package var isPresent = false
     package var method = HTTPMethod.other
     /// Of the answer that the caller got; 0 when it got none.
     package var status: UInt16 = 0
+    /// The caller's: 1 for HTTP/1.0 and HTTP/1.1, 2 for HTTP/2.
+    package var version: UInt8 = 1
+    package var isGRPC = false
+    /// Of the answer's trailers.
+    package var grpcStatus = noGRPCStatus
     /// Endpoints that were asked, the last one included.
     package var attempts: UInt8 = 0
     private var pathLength: UInt8 = 0

@@ -3,8 +3,15 @@ internal import MeshProtocols
 internal import MeshRuntime
 internal import MeshTypes
 
-/// A caller's connection that speaks HTTP/1: its requests go to endpoints one by one.
+/// Who waits for answers: a caller's connection that speaks HTTP/1, or one stream of a connection that speaks HTTP/2. Its requests go to
+/// endpoints one by one; a stream has a single one.
 struct Caller: BitwiseCopyable {
+    /// Where its answers go.
+    enum Link: BitwiseCopyable {
+        case socket
+        case stream(session: SlabHandle, id: StreamID)
+    }
+
     enum Stage: UInt8, BitwiseCopyable {
         /// Its protocol was not declared, and its first bytes have not told yet.
         case classifying
@@ -28,7 +35,9 @@ struct Caller: BitwiseCopyable {
     }
 
     let origin: Origin
-    var end: SocketEnd
+    let link: Link
+    /// Of a stream, which has no socket: what waits for it, and whether that is all.
+    var end = SocketEnd()
     var stage = Stage.head
     /// Bytes that were read and not used yet.
     var input = ByteQueue()
@@ -42,11 +51,39 @@ struct Caller: BitwiseCopyable {
     var timerAt: UInt64 = 0
     /// It stands in the worker's list of those to be looked at at the end of the batch.
     var isResumed = false
+    /// The first bytes told that it is HTTP/1.
+    var isVersionKnown = false
+    /// Of a stream: its request has come to its end.
+    var requestEnded = false
+    /// Of a stream: it ended with the answer's head.
+    var hasAnswered = false
+    /// Of a stream: what follows the request's body, and the answer's.
+    var requestTrailers = ByteQueue()
+    var trailers = ByteQueue()
 
     init(_ origin: Origin, socket: Int32) {
         self.origin = origin
-        end = SocketEnd()
+        link = .socket
         end.socket = socket
+    }
+
+    init(_ origin: Origin, session: SlabHandle, stream: StreamID) {
+        self.origin = origin
+        link = .stream(session: session, id: stream)
+    }
+
+    var isStream: Bool {
+        switch link {
+        case .socket: false
+        case .stream: true
+        }
+    }
+
+    mutating func free() {
+        input.free()
+        exchange.free()
+        requestTrailers.free()
+        trailers.free()
     }
 }
 
@@ -81,6 +118,14 @@ struct Exchange: BitwiseCopyable {
     var isReplayable = true
     /// The flow to the endpoint; `.none` while there is none.
     var upstream = SlabHandle.none
+    /// The stream in that flow, where it carries several requests; 0 while there is none.
+    var stream: Int32 = 0
+    /// Bytes of `replay` that went out in this attempt.
+    var replayed = 0
+    /// Nanoseconds until the answer's head came.
+    var latency: UInt64 = 0
+    /// Its answers tell by `grpc-status` how it went.
+    var isGRPC = false
     /// A byte of the request may have reached the endpoint in this attempt.
     var mayHaveArrived = false
     var rules = ExchangeRules()

@@ -9,7 +9,7 @@ extension OwnAnswer {
         case deadlineExceeded = 4
         case permissionDenied = 7
         case resourceExhausted = 8
-        case unimplemented = 12
+        case notSupported = 12
         case `internal` = 13
         case unavailable = 14
         case unauthenticated = 16
@@ -21,7 +21,7 @@ extension OwnAnswer {
         case 400, 414, 417, 431, 505: .internal
         case 401: .unauthenticated
         case 403: .permissionDenied
-        case 404, 501: .unimplemented
+        case 404, 501: .notSupported
         case 429: .resourceExhausted
         case 502, 503: .unavailable
         case 504: .deadlineExceeded

@@ -13,9 +13,11 @@ struct UpstreamKey: Hashable {
 /// The HTTP side of a connection to an endpoint; a `Flow` carries its bytes.
 struct Upstream: BitwiseCopyable {
     let key: UpstreamKey
-    let flow: SlabHandle
-    /// Whose request it serves; `.none` while it waits in the pool.
+    var flow: SlabHandle
+    /// Whose request it serves; `.none` while it waits in the pool, or serves many.
     var caller: SlabHandle
+    /// What carries the requests of many, in HTTP/2; `.none` for one after the other.
+    var session = SlabHandle.none
     /// The start of an answer's head.
     var input = ByteQueue()
     var scanner = HeadScanner()

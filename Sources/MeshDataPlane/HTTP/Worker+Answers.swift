@@ -67,24 +67,39 @@ extension Worker {
             changeProtocol(response, head, following, handle, flow, callerHandle, caller)
             return bytes.count
         }
-        let exchange = caller.pointee.exchange
-        judge(
-            &caller.pointee.exchange.ticket, of: caller.pointee.origin.destination, response.status >= 500 ? .failed : .succeeded,
-            latency: now &- exchange.ticket.taken)
-        if retriesInstead(of: response, head, callerHandle, caller) { return bytes.count }
+        guard accepts(response, head, callerHandle, caller, isWhole: true) else { return bytes.count }
         upstream.pointee.body = BodyProgress(response.body)
         upstream.pointee.keepsAlive = response.keepsAlive && !caller.pointee.exchange.isOldVersion
         let closes = closesAfter(response, caller)
         HeadRewriting.response(
             response, fields, head, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion, to: &writer)
         caller.pointee.exchange.keepsAlive = !closes
+        let following = UnsafeRawBufferPointer(rebasing: bytes[length...])
+        return length + finishHead(following, handle, flow, upstream, callerHandle, caller)
+    }
+
+    /// The final head of an answer came: what it says of the endpoint, and that there is no way back.
+    ///
+    /// - Parameter isWhole: how it went is known; of gRPC's answers the trailers tell.
+    /// - Returns: false when another attempt takes its place.
+    func accepts(
+        _ response: ResponseHead, _ head: UnsafeRawBufferPointer, _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>,
+        isWhole: Bool
+    ) -> Bool {
+        let latency = now &- caller.pointee.exchange.ticket.taken
+        let hasFailed = response.status >= 500
+        if !caller.pointee.exchange.isGRPC || hasFailed {
+            judge(
+                &caller.pointee.exchange.ticket, of: caller.pointee.origin.destination, hasFailed ? .failed : .succeeded, latency: latency)
+        }
+        if retriesInstead(of: response, head, handle, caller) { return false }
+        caller.pointee.exchange.latency = latency
         caller.pointee.exchange.stage = .answering
         caller.pointee.exchange.record.reason = .none
         caller.pointee.exchange.record.request.status = UInt16(response.status)
         caller.pointee.exchange.replay.free()
         caller.pointee.exchange.isReplayable = false
-        let following = UnsafeRawBufferPointer(rebasing: bytes[length...])
-        return length + finishHead(following, handle, flow, upstream, callerHandle, caller)
+        return true
     }
 
     /// The head, and as much of the body as has come, in one write. - Returns: the bytes of `following` that were used.
@@ -182,13 +197,24 @@ extension Worker {
     }
 
     func give(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ answer: OwnAnswer) {
+        caller.pointee.exchange.record.request.status = UInt16(answer.status)
+        guard !caller.pointee.isStream else {
+            give(answer, onStreamOf: caller, handle)
+            endExchange(caller, answer.reason == .none ? .closed : .refused, answer.reason)
+            return finishStream(handle, caller)
+        }
         let closes = !caller.pointee.exchange.keepsAlive || !caller.pointee.exchange.body.hasEnded || isDraining
         answer.write(
             to: &writer, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion && !closes,
             hasBody: caller.pointee.exchange.method != .head)
-        caller.pointee.exchange.record.request.status = UInt16(answer.status)
         guard write(writer.bytes, toCaller: handle, caller) else { return }
         endExchange(caller, answer.reason == .none ? .closed : .refused, answer.reason)
+        awaitNext(handle, caller, closes: closes)
+    }
+
+    /// The exchange is over: the next request, or the end.
+    func awaitNext(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, closes: Bool) {
+        if caller.pointee.isStream { return finishStream(handle, caller) }
         if closes { return closeCaller(handle, caller) }
         caller.pointee.stage = .head
         if caller.pointee.hasUnreadInput || caller.pointee.end.isReadable { resume(handle, caller) }

@@ -58,7 +58,7 @@ extension Worker {
     /// Does what there is to do with the bytes that have come, until there are none or something must be awaited.
     func pumpCaller(_ handle: SlabHandle) {
         for _ in 0..<Self.callerReads {
-            guard let caller = callers.find(handle) else { return }
+            guard let caller = callers.find(handle), !caller.pointee.isStream else { return }
             let goesOn =
                 switch caller.pointee.stage {
                 case .classifying: classify(handle, caller)
@@ -88,19 +88,22 @@ extension Worker {
     private func parseHead(
         _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ bytes: UnsafeRawBufferPointer, isQueued: Bool
     ) -> Bool {
+        if !caller.pointee.isVersionKnown {
+            switch FirstBytes.version(bytes) {
+            case .http2:
+                beginSession(handle, caller, bytes)
+                return false
+            case .undecided: return awaitHead(handle, caller, bytes, isQueued: isQueued, skipping: 0)
+            case .http1, .other: caller.pointee.isVersionKnown = true
+            }
+        }
         var start = 0
         // An empty line before a request line is passed over (RFC 9112 §2.2).
         if caller.pointee.scanner.isFresh, bytes.count >= 2, bytes[0] == 13, bytes[1] == 10 { start = 2 }
         let message = UnsafeRawBufferPointer(rebasing: bytes[start...])
         switch caller.pointee.scanner.scan(message) {
         case .incomplete:
-            if isQueued { caller.pointee.input.consume(start) } else { caller.pointee.input.append(message) }
-            caller.pointee.hasUnreadInput = false
-            if caller.pointee.headSince == 0, !message.isEmpty {
-                caller.pointee.headSince = now
-                schedule(handle, caller, at: now + Self.headTimeout)
-            }
-            return caller.pointee.end.isReadable
+            return awaitHead(handle, caller, bytes, isQueued: isQueued, skipping: start)
         case .refused(let refusal):
             refuseMessage(handle, caller, refusal)
             return false
@@ -118,6 +121,23 @@ extension Worker {
             startExchange(handle, caller)
             return true
         }
+    }
+
+    /// The head goes on, within bounds of time. - Returns: whether more may have come already.
+    private func awaitHead(
+        _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ bytes: UnsafeRawBufferPointer, isQueued: Bool, skipping start: Int
+    ) -> Bool {
+        if isQueued {
+            caller.pointee.input.consume(start)
+        } else {
+            caller.pointee.input.append(UnsafeRawBufferPointer(rebasing: bytes[start...]))
+        }
+        caller.pointee.hasUnreadInput = false
+        if caller.pointee.headSince == 0, bytes.count > start {
+            caller.pointee.headSince = now
+            schedule(handle, caller, at: now + Self.headTimeout)
+        }
+        return caller.pointee.end.isReadable
     }
 
     /// What the socket has; nil when there is nothing now, or the caller has gone and been dealt with.
@@ -243,13 +263,26 @@ extension Worker {
             dropUpstream(caller)
             endExchange(caller, .reset, .reset)
         }
-        caller.pointee.end.abort()
+        breakOff(handle, caller)
+    }
+
+    /// Ends the caller's connection or stream by a reset.
+    func breakOff(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
+        if let (session, stream) = session(of: caller) {
+            session.http2.reset(stream, .cancel)
+            markDirty(session)
+        } else {
+            caller.pointee.end.abort()
+        }
         removeCaller(handle, caller)
     }
 
     func removeCaller(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
-        caller.pointee.input.free()
-        caller.pointee.exchange.free()
+        if let (session, _) = session(of: caller) {
+            session.callers -= 1
+            session.http2.consumedConnection(session.backlog.release(caller.pointee.input.count))
+        }
+        caller.pointee.free()
         caller.pointee.end.close()
         callers.remove(handle)
     }
@@ -272,6 +305,7 @@ extension Worker {
             guard caller.pointee.headSince != 0 else { return }
             let end = caller.pointee.headSince + Self.headTimeout
             if now >= end { removeCaller(handle, caller) } else { schedule(handle, caller, at: end) }
+        case .closing where caller.pointee.isStream: return
         case .closing:
             // The time runs from when the caller has all that was for it.
             if !caller.pointee.end.pending.isEmpty { caller.pointee.headSince = now }
@@ -284,7 +318,7 @@ extension Worker {
 
 extension Exchange {
     /// Keeps a part of the body for another attempt, as long as it is not too much.
-    fileprivate mutating func keep(_ part: UnsafeRawBufferPointer) {
+    mutating func keep(_ part: UnsafeRawBufferPointer) {
         guard isReplayable else { return }
         if replay.count + part.count > Self.replayLimit {
             isReplayable = false

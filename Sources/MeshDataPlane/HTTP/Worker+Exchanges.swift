@@ -34,6 +34,7 @@ extension Worker {
         var exchange = Exchange()
         exchange.method = request.method
         exchange.isOldVersion = request.isOldVersion
+        exchange.isGRPC = request.isGRPC && caller.pointee.isStream
         exchange.keepsAlive = request.keepsAlive
         exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
         exchange.body = BodyProgress(request.body)
@@ -43,6 +44,8 @@ extension Worker {
         exchange.rules = rules
         exchange.record = newRecord(origin)
         exchange.record.request.method = request.method
+        exchange.record.request.version = caller.pointee.isStream ? 2 : 1
+        exchange.record.request.isGRPC = exchange.isGRPC
         exchange.record.request.setPath(request.target.slice(of: bytes))
         exchange.record.sent = UInt64(bytes.count)
         caller.pointee.exchange = exchange
@@ -98,6 +101,7 @@ extension Worker {
         caller.pointee.exchange.attemptEnds = tryTimeout == 0 ? .max : now + tryTimeout
         schedule(handle, caller, at: caller.pointee.exchange.due)
         let key = UpstreamKey(source: origin.source, sourceIP: origin.sourceAddress.ip, endpoint: endpoint.address)
+        guard !caller.pointee.isStream else { return attemptOnSession(handle, caller, key, permit, endpoint, service, snapshot) }
         if let flow = idleUpstream(key, handle, isCareful: !caller.pointee.exchange.method.isIdempotent) {
             caller.pointee.exchange.upstream = flow
             caller.pointee.exchange.isOnReused = true
@@ -207,16 +211,13 @@ extension Worker {
         dropUpstream(caller)
         guard caller.pointee.exchange.stage == .answering else { return answer(handle, caller, .deadlineExceeded) }
         endExchange(caller, .reset, .deadlineExceeded)
-        caller.pointee.end.abort()
-        removeCaller(handle, caller)
+        breakOff(handle, caller)
     }
 
     /// The answer has gone to the caller whole: the next request, or the end.
     func completeExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, closes: Bool) {
         endExchange(caller, .closed, .none)
-        if closes { return closeCaller(handle, caller) }
-        caller.pointee.stage = .head
-        if caller.pointee.hasUnreadInput || caller.pointee.end.isReadable { resume(handle, caller) }
+        awaitNext(handle, caller, closes: closes)
     }
 
     /// Records the request. The upstream must have been released or dropped.

@@ -40,28 +40,47 @@ extension Worker {
         _ service: SnapshotService, _ snapshot: Snapshot
     ) {
         let delivery = snapshot.delivery(endpoint.address)
-        var flow = Flow(delivery == nil ? .outgoing : .local, started: now)
-        flow.record = caller.pointee.exchange.record
-        flow.attemptStarted = now
-        guard let slot = upstreams.reserve() else { return attemptEnded(handle, caller, .overloaded) }
-        flow.upstream = slot
-        guard let (flowHandle, pointer) = flows.insert(flow) else {
-            upstreams.fill(slot, Upstream(key: key, flow: .none, caller: .none))
-            upstreams.remove(slot)
+        guard let (flow, pointer) = openFlow(caller, key: key, carriesLocally: delivery != nil) else {
             return attemptEnded(handle, caller, .overloaded)
         }
-        upstreams.fill(slot, Upstream(key: key, flow: flowHandle, caller: handle))
-        caller.pointee.exchange.upstream = flowHandle
-        connectDeadlines.schedule(flowHandle, now: now)
+        upstreams.find(pointer.pointee.upstream)?.pointee.caller = handle
+        caller.pointee.exchange.upstream = flow
+        connectFlow(flow, pointer, permit, endpoint, delivery, service, snapshot)
+    }
+
+    /// A flow for requests, not connected yet; nil at the bound.
+    func openFlow(
+        _ caller: UnsafeMutablePointer<Caller>, key: UpstreamKey, carriesLocally: Bool
+    ) -> (SlabHandle, UnsafeMutablePointer<Flow>)? {
+        var flow = Flow(carriesLocally ? .local : .outgoing, started: now)
+        flow.record = caller.pointee.exchange.record
+        flow.attemptStarted = now
+        guard let (slot, upstream) = upstreams.insert(Upstream(key: key, flow: .none, caller: .none)) else { return nil }
+        flow.upstream = slot
+        guard let (handle, pointer) = flows.insert(flow) else {
+            upstreams.remove(slot)
+            return nil
+        }
+        upstream.pointee.flow = handle
+        return (handle, pointer)
+    }
+
+    /// - Parameter delivery: of an endpoint of this node.
+    func connectFlow(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ endpoint: Endpoint, _ delivery: Snapshot.Delivery?,
+        _ service: SnapshotService, _ snapshot: Snapshot
+    ) {
+        connectDeadlines.schedule(handle, now: now)
         if let delivery {
-            deliverLocally(flowHandle, pointer, permit, delivery)
+            deliverLocally(handle, flow, permit, delivery)
         } else {
-            openStream(flowHandle, pointer, permit, endpoint, service, snapshot)
+            openStream(handle, flow, permit, endpoint, service, snapshot)
         }
     }
 
     func upstreamConnected(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
         flow.pointee.stage = .relaying
+        if let session = session(of: flow) { return sessionConnected(session) }
         guard let upstream = upstreams.find(flow.pointee.upstream), let caller = callers.find(upstream.pointee.caller) else {
             return closeUpstream(handle, flow)
         }
@@ -92,7 +111,9 @@ extension Worker {
         guard count > 0 else { return .later }
         buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: flow.pointee.outbound.readable[..<count]))
         flow.pointee.outbound.consume(count)
-        if let upstream = upstreams.find(flow.pointee.upstream), let caller = callers.find(upstream.pointee.caller),
+        if let session = session(of: flow) {
+            if takesMore(flow) { markDirty(session) }
+        } else if let upstream = upstreams.find(flow.pointee.upstream), let caller = callers.find(upstream.pointee.caller),
             !caller.pointee.exchange.body.hasEnded
         {
             resume(upstream.pointee.caller, caller)
@@ -111,7 +132,9 @@ extension Worker {
         }
         if !flow.pointee.far.pending.isEmpty {
             guard flow.pointee.far.flush() != nil else { return upstreamLost(handle, flow, .endpointClosed) }
-            if flow.pointee.far.pending.isEmpty, let upstream = upstreams.find(flow.pointee.upstream) {
+            if flow.pointee.far.pending.isEmpty, let session = session(of: flow) {
+                markDirty(session)
+            } else if flow.pointee.far.pending.isEmpty, let upstream = upstreams.find(flow.pointee.upstream) {
                 pumpCaller(upstream.pointee.caller)
             }
         }
@@ -127,7 +150,8 @@ extension Worker {
             let count = recv(flow.pointee.far.socket, scratch.baseAddress, scratch.count, 0)
             if count > 0 {
                 if count < scratch.count { flow.pointee.far.noteShortRead() }
-                takeAnswer(handle, flow, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+                let bytes = UnsafeRawBufferPointer(rebasing: scratch[..<count])
+                if let session = session(of: flow) { take(session, bytes) } else { takeAnswer(handle, flow, bytes) }
             } else if count == 0 {
                 return upstreamEnded(handle, flow)
             } else if errno == EAGAIN {
@@ -140,6 +164,13 @@ extension Worker {
 
     /// Bytes of an answer out of a tunnel: credit for what the caller took at once, the rest when it is written.
     func takeStreamAnswer(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ tunnel: Tunnel, _ bytes: UnsafeRawBufferPointer) {
+        if let session = session(of: flow) {
+            // Its streams have windows of their own: those bound what waits.
+            take(session, bytes)
+            tunnel.session?.consumedConnection(bytes.count)
+            if let flow = flows.find(handle) { tunnel.session?.consumed(StreamID(rawValue: flow.pointee.stream), bytes.count) }
+            return
+        }
         guard let upstream = upstreams.find(flow.pointee.upstream) else { return }
         let callerHandle = upstream.pointee.caller
         let before = callers.find(callerHandle)?.pointee.end.pending.count ?? 0
@@ -182,24 +213,33 @@ extension Worker {
 
     /// The connection failed, or was never made. An idle one is simply forgotten.
     func upstreamLost(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+        if let session = session(of: flow) { return lose(session, reason) }
         guard let upstream = upstreams.find(flow.pointee.upstream) else { return }
         let callerHandle = upstream.pointee.caller
         closeUpstream(handle, flow)
         guard let caller = callers.find(callerHandle), caller.pointee.exchange.upstream == handle else { return }
-        if caller.pointee.exchange.stage == .answering {
-            endExchange(caller, .reset, reason)
-            caller.pointee.end.abort()
-            removeCaller(callerHandle, caller)
-        } else {
-            attemptEnded(callerHandle, caller, reason)
-        }
+        attemptLost(callerHandle, caller, reason)
+    }
+
+    /// The caller learns it by the loss of its own connection or stream once its answer has begun.
+    func attemptLost(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ reason: DenialReason) {
+        guard caller.pointee.exchange.stage == .answering else { return attemptEnded(handle, caller, reason) }
+        endExchange(caller, .reset, reason)
+        breakOff(handle, caller)
     }
 
     /// The caller has no more use for the connection, which is in the midst of something: it is closed.
     func dropUpstream(_ caller: UnsafeMutablePointer<Caller>) {
         let handle = caller.pointee.exchange.upstream
+        let stream = caller.pointee.exchange.stream
         caller.pointee.exchange.upstream = .none
-        if let flow = flows.find(handle) { closeUpstream(handle, flow) }
+        caller.pointee.exchange.stream = 0
+        guard let flow = flows.find(handle) else { return }
+        guard let session = session(of: flow) else { return closeUpstream(handle, flow) }
+        guard stream != 0 else { return }
+        session.http2?.consumedConnection(session.backlog.release(caller.pointee.end.pending.count))
+        session.http2?.reset(StreamID(rawValue: stream), .cancel)
+        markDirty(session)
     }
 
     /// The answer is complete: the connection waits for the next request, or is closed.
@@ -218,8 +258,14 @@ extension Worker {
         guard let flow = flows.find(handle), let upstream = upstreams.find(flow.pointee.upstream), upstream.pointee.caller == .none,
             now &- upstream.pointee.idleSince >= idleDeadlines.delay
         else { return }
-        guard let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee, flow.pointee.stream != 0 else { return closeUpstream(handle, flow) }
-        // In a tunnel a close would be a reset, and the other node would report one.
+        endUnused(handle, flow)
+    }
+
+    /// Nothing is under way on it. In a tunnel a close would be a reset, and the other node would report one.
+    func endUnused(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
+        guard let upstream = upstreams.find(flow.pointee.upstream), let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee,
+            flow.pointee.stream != 0
+        else { return closeUpstream(handle, flow) }
         idleUpstreams.remove(handle, upstream.pointee.key)
         upstream.pointee.input.free()
         upstreams.remove(flow.pointee.upstream)

@@ -66,6 +66,7 @@ enum TokenTag: UInt64 {
     case tunnelListener = 4
     case mailbox = 5
     case caller = 6
+    case callerSession = 7
 
     static let mask: UInt64 = 0xff00_0000
 

@@ -1,5 +1,33 @@
 /// What the mesh reads and writes of gRPC over HTTP/2 (the protocol's document PROTOCOL-HTTP2.md).
 package enum GRPC {
+    /// `grpc-status` among the lines of a head or of trailers; nil without one.
+    package static func status(in lines: UnsafeRawBufferPointer) -> UInt8? {
+        let span = Span<UInt8>(_unsafeBytes: lines)
+        let name: StaticString = "grpc-status:"
+        var start = 0
+        while start + name.utf8CodeUnitCount <= span.count {
+            if span.matches(name, at: ByteRange(start, start + name.utf8CodeUnitCount)) {
+                var index = start + name.utf8CodeUnitCount
+                while index < span.count, span[index] == ByteClass.space { index += 1 }
+                var end = index
+                while end < span.count, ByteClass.isDigit(span[end]) { end += 1 }
+                return FieldParser.number(span, ByteRange(index, end)).flatMap { UInt8(exactly: $0) }
+            }
+            while start < span.count, span[start] != ByteClass.lineFeed { start += 1 }
+            start += 1
+        }
+        return nil
+    }
+
+    /// What counts as 5xx does elsewhere: UNKNOWN, INTERNAL, UNAVAILABLE and DATA_LOSS, and an answer without a status, which is none.
+    /// DEADLINE_EXCEEDED is the caller's own clock as often as not.
+    package static func isFailure(_ status: UInt8) -> Bool {
+        switch status {
+        case 2, 13, 14, 15, .max: true
+        default: false
+        }
+    }
+
     /// Digits of a timeout's number.
     static let timeoutDigits = 8
     private static let contentType: StaticString = "application/grpc"

@@ -70,4 +70,21 @@ import Testing
         writer.append(grpcMessage: "100% of §7\r\n~ done")
         #expect(String(decoding: writer.bytes, as: UTF8.self) == "100%25 of %C2%A77%0D%0A~ done")
     }
+
+    private static func status(_ lines: String) -> UInt8? { Array(lines.utf8).withUnsafeBytes { GRPC.status(in: $0) } }
+
+    @Test func readsTheStatusOfHeadsAndTrailers() {
+        #expect(Self.status("grpc-status: 14\r\ngrpc-message: gone\r\n\r\n") == 14)
+        #expect(Self.status("HTTP/1.1 200 \r\ncontent-type: application/grpc\r\ngrpc-status: 0\r\n\r\n") == 0)
+        #expect(Self.status("HTTP/1.1 200 \r\nx-grpc-status: 3\r\n\r\n") == nil)
+        #expect(Self.status("grpc-status: x\r\n\r\n") == nil)
+        #expect(Self.status("grpc-status: 999\r\n\r\n") == nil)
+        #expect(Self.status("") == nil)
+        #expect(Self.status("grpc-status:") == nil)
+    }
+
+    @Test func tellsFailuresOfTheServiceFromItsAnswers() {
+        #expect([2, 13, 14, 15, .max].allSatisfy { GRPC.isFailure($0) })
+        #expect([0, 1, 3, 4, 5, 7, 8, 12, 16].allSatisfy { !GRPC.isFailure($0) })
+    }
 }

@@ -49,8 +49,9 @@ struct HeadConversionTests {
         let parsed = MessageEnd.with(head) { RequestHead.parse($0, into: &fields) }
         let request = try parsed.get()
         #expect(request.method == .post && request.deadline == 50 && request.acceptsTrailers && fields.count == 4)
-        #expect(MessageEnd.with("*") { _ in Self.head([(":method", "OPTIONS"), (":scheme", "http"), (":path", "*"), (":authority", "w")]) }
-            == "OPTIONS * HTTP/1.1\r\nhost: w\r\n\r\n")
+        #expect(
+            MessageEnd.with("*") { _ in Self.head([(":method", "OPTIONS"), (":scheme", "http"), (":path", "*"), (":authority", "w")]) }
+                == "OPTIONS * HTTP/1.1\r\nhost: w\r\n\r\n")
     }
 
     /// Head that is sent, head that arrives.

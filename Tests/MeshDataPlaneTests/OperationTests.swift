@@ -25,7 +25,11 @@ extension DataPlaneTests {
 
         /// Two nodes that do not agree: the caller's knows of no restriction.
         private func disagreeing(_ callee: HTTPCallee, _ destination: PolicySet) async throws -> TwoNodes {
-            try await TwoNodes(endpoints: [callee.address], speaks: .http, destinationPolicy: destination)
+            try await disagreeing(callee.address, destination)
+        }
+
+        private func disagreeing(_ callee: SocketAddress, _ destination: PolicySet) async throws -> TwoNodes {
+            try await TwoNodes(endpoints: [callee], speaks: .http, destinationPolicy: destination)
         }
 
         @Test func theCalleesNodeTrustsNothingThatTheCallersClaims() async throws {
@@ -48,6 +52,25 @@ extension DataPlaneTests {
             for _ in 0..<5 { #expect(caller.ask("GET /internal/v1/callee/balance?x")?.status == 200) }
             #expect(caller.ask("GET /internal/v1/callee/balances")?.status == 502)
             #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .notAllowed)
+        }
+
+        @Test func requestsOfHTTP2PassTheGateOneByOne() async throws {
+            let callee = try HTTP2Callee { .answer(200, body: $0.body, trailers: "grpc-status: 0") }
+            let mesh = try await disagreeing(callee.address, TwoNodes.allowing(denied: ["payout/claim"]) { _ in })
+            let caller = HTTP2End(try mesh.dial(), .client)
+            let body = [UInt8](repeating: 7, count: 300_000)
+            for number in 0..<20 {
+                let answer = caller.ask(
+                    "POST /internal/v1/callee/balance?\(number)", "x-a: \(number)\r\n", body: body, trailers: "x-sum: 1")
+                #expect(answer?.body == body && answer?.trailers.contains("grpc-status: 0") == true)
+            }
+            #expect(callee.requests.allSatisfy { $0.body == body && $0.trailers.contains("x-sum: 1") } && callee.requests.count == 20)
+            #expect(callee.connectionCount == 1)
+            let refused = try #require(caller.ask("POST \(claim)", body: [1]))
+            #expect(refused.head.hasPrefix("HTTP/1.1 502") || refused.reset != nil)
+            #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .denied)
+            #expect(!callee.requests.contains { $0.line.contains("claim") })
+            #expect(caller.ask("GET /internal/v1/callee/balance")?.head.hasPrefix("HTTP/1.1 200") == true, "over another connection")
         }
 
         @Test func aRestrictedCallerCannotChangeProtocols() async throws {

@@ -3,22 +3,47 @@ internal import MeshRuntime
 internal import MeshTypes
 
 /// Looks at the requests of a stream on the callee's node, where policy permits only some of them (R6.4): the bytes of a request go on when its
-/// head is whole and it may be made. Nothing is rewritten.
-struct RequestGate: BitwiseCopyable {
+/// head is whole and it may be made. Nothing is rewritten. A request that may not be made ends the stream, with whatever else it carries.
+struct RequestGate {
     /// What came and may not go on yet.
     var input = ByteQueue()
-    private var scanner = HeadScanner()
-    private var body = BodyProgress(.none)
+    private var version = Version.undecided
 
-    enum Passage {
-        /// So many bytes at the front of `input` may go on.
-        case open(Int)
-        case refused(DenialReason)
+    /// What the first bytes said.
+    private enum Version {
+        case undecided
+        case http1(RequestSequence)
+        case http2(RequestWatch)
     }
 
     /// - Parameter verdict: of a request, by its target.
-    mutating func advance(_ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason) -> Passage {
-        let bytes = input.readable
+    mutating func advance(_ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason) -> RequestPassage {
+        if case .undecided = version {
+            switch FirstBytes.version(input.readable) {
+            case .undecided: return .open(0)
+            case .http1, .other: version = .http1(RequestSequence())
+            case .http2: version = .http2(RequestWatch())
+            }
+        }
+        switch version {
+        case .undecided: return .open(0)
+        case .http1(var requests):
+            defer { version = .http1(requests) }
+            return requests.advance(input.readable, &fields, verdict)
+        case .http2(let requests): return requests.advance(input.readable, verdict)
+        }
+    }
+}
+
+/// The requests of a connection that speaks HTTP/1, one after the other.
+private struct RequestSequence: BitwiseCopyable {
+    private var scanner = HeadScanner()
+    private var body = BodyProgress(.none)
+
+    /// - Parameter bytes: all that came and did not go on yet.
+    mutating func advance(
+        _ bytes: UnsafeRawBufferPointer, _ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason
+    ) -> RequestPassage {
         var passed = 0
         while passed < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[passed...])

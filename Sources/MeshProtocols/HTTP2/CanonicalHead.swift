@@ -38,6 +38,8 @@ struct CanonicalHead: ~Copyable {
     /// The request's `:path`, once it is finished.
     var target: UnsafeRawBufferPointer { text[path] }
 
+    var isTooLarge: Bool { size > maximumSize }
+
     mutating func begin(_ kind: Kind) {
         text.removeAll()
         self.kind = kind
@@ -57,13 +59,13 @@ struct CanonicalHead: ~Copyable {
 
     mutating func add(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) {
         size &+= UInt32(truncatingIfNeeded: name.count &+ value.count) &+ Self.fieldOverhead
-        guard !isMalformed, size <= maximumSize else { return }
+        guard !isMalformed, !isTooLarge else { return }
         let isGood = name.first == ByteClass.colon ? addPseudo(name, value) : addRegular(name, value)
         if !isGood { isMalformed = true }
     }
 
     mutating func finish() -> Outcome {
-        if size > maximumSize { return .tooLarge }
+        if isTooLarge { return .tooLarge }
         guard !isMalformed, hasFields || startFields() else { return .malformed }
         if kind == .request, !isConnect, authority.isEmpty {
             guard !hostLine.isEmpty else { return .malformed }

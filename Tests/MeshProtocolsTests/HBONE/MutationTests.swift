@@ -34,33 +34,6 @@ struct MutationTests {
         return (client, server)
     }
 
-    /// The kinds of damage, chosen at random.
-    private static func mutate(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
-        for _ in 0..<Int.random(in: 1...6, using: &random) where !bytes.isEmpty {
-            let at = Int.random(in: bytes.indices, using: &random)
-            let length = min(Int.random(in: 1...32, using: &random), bytes.count - at)
-            switch Int.random(in: 0..<6, using: &random) {
-            case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
-            case 1: bytes[at] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-            case 2: bytes.removeSubrange(at..<at + length)
-            case 3: bytes.insert(contentsOf: bytes[at..<at + length], at: Int.random(in: bytes.indices, using: &random))
-            case 4: bytes.insert(contentsOf: (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }, at: at)
-            default: bytes.removeSubrange(at...)
-            }
-        }
-    }
-
-    private static func feed(_ bytes: [UInt8], to end: TunnelEnd, _ random: inout SeededGenerator) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let piece = rest.prefix(Int.random(in: 1...2_000, using: &random))
-            rest = rest.dropFirst(piece.count)
-            let failure = end.receive(Array(piece))
-            _ = end.output()
-            if failure != nil || end.session.failure != nil { return }
-        }
-    }
-
     @Test(arguments: [UInt64(1), 20_261_123]) func damagedStreamsAreSurvived(seed: UInt64) {
         let recorded = Self.recordings()
         var random = SeededGenerator(seed: seed)
@@ -72,8 +45,12 @@ struct MutationTests {
                 _ = end.output()
             }
             var bytes = role == .server ? recorded.client : recorded.server
-            Self.mutate(&bytes, &random)
-            Self.feed(bytes, to: end, &random)
+            Damage.strike(&bytes, &random)
+            Damage.cut(bytes, &random) { piece in
+                let failure = end.receive(piece)
+                _ = end.output()
+                return failure == nil && end.session.failure == nil
+            }
             #expect(end.events.count < 10_000, "seed \(seed) round \(round)")
             #expect(end.session.openStreams >= 0, "seed \(seed) round \(round)")
         }

@@ -125,8 +125,7 @@ enum SessionCallbacks {
         case .last(let count):
             flags.unsafelyUnwrapped.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue
             return count
-        // With nothing to send before the trailers there is no DATA at all: an empty frame would be counted as a flood by some.
-        case .lastBeforeTrailers(0): return Int(NGHTTP2_ERR_DEFERRED.rawValue)
+        // With nothing before the trailers nghttp2 sends no DATA at all.
         case .lastBeforeTrailers(let count):
             flags.unsafelyUnwrapped.pointee |= NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
             return count

@@ -202,6 +202,23 @@ struct RequestWatchTests {
         #expect(!bytewise.passed.suffix(bytes.count).elementsEqual(bytes), "\(name)")
     }
 
+    /// Here nothing but our own reading stands between a malformed request and the server; a session has nghttp2's before it.
+    @Test(arguments: MalformedMessageTests.requests.indices) func malformedRequestsAreRefused(_ index: Int) {
+        let (name, fields) = MalformedMessageTests.requests[index]
+        let passage = Passage()
+        passage.send(RawFrames.preface)
+        // That a body is missing shows when the stream ends, and only the server need care.
+        let expected: DenialReason? = name == "content-length without a body" ? nil : .badRequest
+        #expect(passage.send(RawFrames.headers(1, fields, end: true)) == expected, "\(name)")
+    }
+
+    @Test(arguments: MalformedMessageTests.trailers.indices) func malformedTrailersAreRefused(_ index: Int) {
+        let (name, fields) = MalformedMessageTests.trailers[index]
+        let passage = Passage()
+        passage.send(RawFrames.preface + RawFrames.headers(1, Self.fields("/a")))
+        #expect(passage.send(RawFrames.headers(1, fields, end: true)) == .badRequest, "\(name)")
+    }
+
     @Test func anotherProtocolIsRefused() {
         #expect(Passage().send(Array("GET / HTTP/1.1\r\n\r\n".utf8)) == .badRequest)
         let passage = Passage()

@@ -28,6 +28,9 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
 let package = Package(
@@ -48,6 +51,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     ],
     targets: [
         // C: what the kernel programs and Swift share, and shims of what Swift cannot import.
@@ -77,6 +82,7 @@ let package = Package(
                 "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry",
             ]),
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
+        mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
         mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient, logging]),
@@ -84,7 +90,7 @@ let package = Package(
             "MeshControl",
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
-                "MeshSnapshot", "MeshDataPlane", "MeshIdentity",
+                "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
                 "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
@@ -112,9 +118,10 @@ let package = Package(
             "MeshDataPlaneTests",
             [
                 "MeshTypes", "MeshSystem", "MeshBPF", "MeshProtocols", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy",
-                "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity",
+                "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
+        tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
         tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),

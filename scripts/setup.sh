@@ -38,6 +38,7 @@ tcpdump|shows what travels between the nodes
 test_packages="
 nodejs|an unmodified server
 gunicorn|an unmodified server
+redis-server|where nodes count global limits
 python3-venv|Envoy for the interoperability tests comes from PyPI
 "
 bench_packages="

@@ -49,7 +49,8 @@ extension NodeAdmin {
             let mayBeHTTP = registry.mayBeHTTP(ServiceIdentity(namespace: set.namespace, name: policy.service))
             return PolicyView(
                 service: "\(policy.service)", allow: policy.allow.map(Self.text), deny: policy.deny.map(Self.text),
-                mtls: policy.mutualTLS.rawValue, file: policy.location.file, notEnforced: policy.notEnforced(mayBeHTTP: mayBeHTTP))
+                mtls: policy.mutualTLS.rawValue, file: policy.location.file,
+                notEnforced: policy.notEnforced(mayBeHTTP: mayBeHTTP, sharesLimits: configuration.limits.redis != nil))
         }
     }
 

@@ -12,6 +12,7 @@ extension NodeAdmin {
         families += await dataPlaneFamilies() + kernelFamilies() + nameFamilies()
         families += await controlFamilies()
         families.append(parts.breakers.family())
+        families += parts.sharedLimits?.families() ?? []
         return MetricFamily.exposition(families)
     }
 

@@ -92,7 +92,8 @@ package final class NodeDocuments: Sendable {
         guard !registry.services.isEmpty else { return }
         for policy in await reconciler.policy.policies {
             let keys = policy.notEnforced(
-                mayBeHTTP: registry.mayBeHTTP(ServiceIdentity(namespace: configuration.namespace, name: policy.service)))
+                mayBeHTTP: registry.mayBeHTTP(ServiceIdentity(namespace: configuration.namespace, name: policy.service)),
+                sharesLimits: configuration.limits.redis != nil)
             guard !keys.isEmpty else { continue }
             log.notice("not enforced", metadata: ["service": "\(policy.service)", "keys": "\(keys.joined(separator: ", "))"])
         }

@@ -23,6 +23,8 @@ struct NodeParts {
     let flowLog: FlowLog
     let pump: KernelEventPump
     let breakers: BreakerWatch
+    /// nil where no Redis is named.
+    let sharedLimits: SharedLimits?
     /// Why old virtual addresses were not kept, if so.
     let addressWarning: String?
 
@@ -40,10 +42,12 @@ struct NodeParts {
         pump = KernelEventPump(capture: capture, ring: kernelRing)
         flowLog = Self.flowLog(configuration, rings: rings + [kernelRing], numbers: numbers)
         breakers = BreakerWatch(numbers: numbers, log: log)
+        sharedLimits = SharedLimits(configuration, log: log)
         do throws(SystemError) {
             names = try Self.nameServer(configuration, capture: capture)
             dataPlane = try Self.dataPlane(
-                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers, log: log)
+                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers, globalRates: sharedLimits?.rates,
+                log: log)
             try dataPlane.serveTunnels(on: tunnel)
         } catch {
             throw StartFailure(
@@ -72,11 +76,13 @@ struct NodeParts {
         pump.start()
         names.start()
         dataPlane.start()
+        sharedLimits?.start()
     }
 
     /// The log last: it takes what the others still say.
     func stopThreads() {
         dataPlane.stop()
+        sharedLimits?.stop()
         names.stop()
         pump.stop()
         flowLog.stop()
@@ -149,7 +155,7 @@ struct NodeParts {
 
     private static func dataPlane(
         _ configuration: NodeConfiguration, descriptors: Int, rings: [FlowRing], names: NameServer, breakers: BreakerWatch,
-        log: Logger
+        globalRates: GlobalRates?, log: Logger
     ) throws(SystemError) -> DataPlane {
         var options = DataPlaneOptions()
         options.workers = configuration.workers
@@ -173,7 +179,7 @@ struct NodeParts {
                 log.warning(
                     "tunnel refused",
                     metadata: ["reason": "\(failure.reason.code)", "detail": "\(failure.detail)", "peer": "\(peer)"])
-            }, breakerReport: { breakers.note($0, $1) })
+            }, breakerReport: { breakers.note($0, $1) }, globalRates: globalRates)
     }
 
     private static func reconciler(

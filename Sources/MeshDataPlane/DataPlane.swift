@@ -16,12 +16,15 @@ package final class DataPlane: Sendable {
     ///   - rings: one for each worker; their number is the number of workers.
     ///   - origin: how to learn what a captured connection asked for.
     ///   - nameConnection: takes DNS over TCP; nil refuses it like any destination outside the mesh.
+    ///   - globalRates: leases of the limits that all nodes share; nil enforces them on this node alone.
     package init(
         options: DataPlaneOptions, rings: [FlowRing], origin: @escaping OriginLookup,
         nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _ in },
-        breakerReport: @escaping BreakerReport = { _, _ in }
+        breakerReport: @escaping BreakerReport = { _, _ in }, globalRates: GlobalRates? = nil
     ) throws(SystemError) {
-        shared = SharedState(options: options, origin: origin, nameConnection: nameConnection, report: report, breakerReport: breakerReport)
+        shared = SharedState(
+            options: options, origin: origin, nameConnection: nameConnection, report: report, breakerReport: breakerReport,
+            globalRates: globalRates)
         var workers: [Worker] = []
         for (index, ring) in rings.enumerated() { workers.append(try Worker(index: index, shared: shared, ring: ring)) }
         self.workers = workers

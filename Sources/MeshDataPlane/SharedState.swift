@@ -10,6 +10,8 @@ final class SharedState: Sendable {
     let options: DataPlaneOptions
     let loads: ServiceLoads
     let rates = RateLimits()
+    /// nil where nobody counts for all nodes: such limits are enforced here.
+    let globalRates: GlobalRates?
     let admissions = Admissions()
     let origin: OriginLookup
     let nameConnection: NameConnectionHandler?
@@ -19,9 +21,10 @@ final class SharedState: Sendable {
 
     init(
         options: DataPlaneOptions, origin: @escaping OriginLookup, nameConnection: NameConnectionHandler?,
-        report: @escaping HandshakeReport, breakerReport: @escaping BreakerReport
+        report: @escaping HandshakeReport, breakerReport: @escaping BreakerReport, globalRates: GlobalRates?
     ) {
         self.options = options
+        self.globalRates = globalRates
         self.report = report
         self.breakerReport = breakerReport
         idleNanoseconds = UInt64(options.idleTimeout.components.seconds) * 1_000_000_000
@@ -48,6 +51,10 @@ enum WorkerMessage: Sendable {
     case serveTunnel(FileDescriptorBox)
     /// A request that waited in its service's queue may go on.
     case admitted(SlabHandle, ServiceID, UInt64)
+    /// A request that waited there is refused.
+    case turnedAway(SlabHandle, UInt64, DenialReason)
+    /// The lease that a request waited for was answered, or will not be.
+    case leased(SlabHandle, UInt64, LeaseOutcome)
     case listConnections(@Sendable ([LiveConnection]) -> Void)
     case drain
     case stop

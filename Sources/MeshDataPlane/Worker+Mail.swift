@@ -17,6 +17,8 @@ extension Worker {
             case .release(let namespace): removeListeners(of: namespace)
             case .serveTunnel(let listener): serveTunnels(listener)
             case .admitted(let handle, let service, let number): admitted(handle, service, number)
+            case .turnedAway(let handle, let number, let reason): turnedAway(handle, number, reason)
+            case .leased(let handle, let number, let outcome): leased(handle, number, outcome)
             case .listConnections(let answer): answer(listConnections())
             case .drain: drainAll()
             case .stop: isStopping = true

@@ -31,22 +31,26 @@ package struct ServicePolicy: Sendable {
         }
     }
 
-    /// `rate_limit: 500/min`, or `{limit: 500/min, burst: 50, per: caller}`.
+    /// `rate_limit: 500/min`, or `{limit: 500/min, burst: 50, per: caller, scope: global}`.
     package struct RateLimit: Hashable, Sendable {
         /// Whose requests are counted together.
         package enum Scope: String, Sendable, CaseIterable { case service, caller }
+        /// `scope`: whether each node counts for itself, or all together.
+        package enum Reach: String, Sendable, CaseIterable { case node, global }
 
         package let requests: Int
         package let period: Duration
         /// How many may come at once: all of a period's, unless it says otherwise.
         package let burst: Int
         package let scope: Scope
+        package let reach: Reach
 
-        package init(requests: Int, period: Duration, burst: Int? = nil, scope: Scope = .service) {
+        package init(requests: Int, period: Duration, burst: Int? = nil, scope: Scope = .service, reach: Reach = .node) {
             self.requests = requests
             self.period = period
             self.burst = burst ?? requests
             self.scope = scope
+            self.reach = reach
         }
     }
 
@@ -99,8 +103,10 @@ package struct ServicePolicy: Sendable {
 
     /// What the file asks for that is read and checked but not applied to traffic yet, as the file writes it.
     ///
-    /// - Parameter mayBeHTTP: the service's requests are seen one by one, so that what the file says of them applies.
-    package func notEnforced(mayBeHTTP: Bool) -> [String] {
+    /// - Parameters:
+    ///   - mayBeHTTP: the service's requests are seen one by one, so that what the file says of them applies.
+    ///   - sharesLimits: the node has a place where all nodes count together.
+    package func notEnforced(mayBeHTTP: Bool, sharesLimits: Bool = true) -> [String] {
         var keys: [String] = []
         if !mayBeHTTP {
             if timeouts.request != nil { keys.append("timeouts.request") }
@@ -109,6 +115,10 @@ package struct ServicePolicy: Sendable {
             if concurrency != nil { keys.append("concurrency") }
             if queue != nil { keys.append("queue") }
             if !routes.isEmpty { keys.append("routes") }
+        } else if !sharesLimits {
+            // Each node enforces the whole limit instead.
+            if rateLimit?.reach == .global { keys.append("rate_limit.scope") }
+            if routes.contains(where: { $0.rateLimit?.reach == .global }) { keys.append("routes.rate_limit.scope") }
         }
         return keys
     }

@@ -1,4 +1,5 @@
 package import MeshBalancing
+package import MeshResilience
 package import MeshRouting
 
 /// How one request is treated. Times in nanoseconds.
@@ -57,6 +58,11 @@ package struct TrafficRules: Hashable, Sendable {
     package var queue = ServicePolicy.Queue()
 
     package init() {}
+
+    /// Without `concurrency` nothing waits.
+    package var queueBounds: QueueBounds {
+        QueueBounds(concurrency: concurrency ?? .max, limit: queue.limit, wait: queue.wait.nanoseconds)
+    }
 
     package init(_ policy: ServicePolicy) {
         let requests = RequestRules(policy.timeouts, policy.retries, policy.rateLimit)

@@ -39,6 +39,8 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case circuitOpen = 82
     case queueFull = 83
     case injectedFault = 84
+    case shed = 92
+    case limitUnavailable = 93
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -79,6 +81,8 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .circuitOpen: "circuit_open"
         case .queueFull: "queue_full"
         case .injectedFault: "injected_fault"
+        case .shed: "load_shed"
+        case .limitUnavailable: "limit_unavailable"
         }
     }
 

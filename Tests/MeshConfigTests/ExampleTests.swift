@@ -58,7 +58,7 @@ import Testing
         #expect(try policy("wallet").timeouts.request == .seconds(1) && policy("wallet").retries?.attempts == 0)
         #expect(try policy("wallet").circuitBreaker == .high)
         #expect(try policy("embassy").timeouts.request == .milliseconds(500) && policy("embassy").retries?.attempts == 1)
-        #expect(try policy("embassy").rateLimit == ServicePolicy.RateLimit(requests: 500, period: .seconds(60)))
+        #expect(try policy("embassy").rateLimit == ServicePolicy.RateLimit(requests: 500, period: .seconds(60), reach: .global))
         #expect(try policy("agent-orchestrator").retries?.attempts == 0 && policy("agent-orchestrator").queue?.limit == 100)
         #expect(try policy("router").concurrency != nil && (1...2).contains(try #require(policy("router").retries).attempts))
         #expect(policies.policies.allSatisfy { $0.mutualTLS == .required })

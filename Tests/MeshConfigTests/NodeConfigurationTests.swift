@@ -36,12 +36,16 @@ import Testing
             ca: {directory: /ca, lifetime: 12h}
             metrics: {listen: "[::1]:9000"}
             log: {access: "off", level: debug}
+            limits: {redis: "rediss://[fd00::9]/3", username: u, password_file: /p, ca_file: /c, timeout: 50ms, unavailable: refuse}
             """, to: "node.yaml")
         let first = try NodeConfiguration.load(file: file)
         try scratch.write(first.rendered, to: "again.yaml")
         let second = try NodeConfiguration.load(file: scratch.path + "/again.yaml")
         #expect(first.rendered == second.rendered)
         #expect(second.dns.upstream == [SocketAddress("10.0.0.2:53")!, SocketAddress("[fd00::2]:5353")!])
+        #expect(second.limits.redis?.host == "fd00::9" && second.limits.redis?.port == 6379 && second.limits.redis?.database == 3)
+        #expect(second.limits.redis?.usesTLS == true && second.limits.username == "u" && second.limits.passwordFile == "/p")
+        #expect(second.limits.authorityFile == "/c" && second.limits.timeout == .milliseconds(50) && second.limits.unavailable == .refuse)
         #expect(second.capture.unknown == .pass && second.log.access == "" && second.tunnel.connectTimeout == .milliseconds(500))
     }
 
@@ -78,6 +82,15 @@ import Testing
         ("node: {name: n, address: 10.0.0.1}\nrun: /\(String(repeating: "r", count: 100))\n", "shorter"),
         ("node: {name: n, address: 10.0.0.1}\ncapture: {cgroup: /a/b, daemon_cgroup: /a}\n", "of its own"),
         ("node: {name: n, address: 10.0.0.1}\ncapture: {daemon_cgroup: /}\n", "of its own"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"10.0.0.9:6379\"}\n", "redis://10.0.0.9:6379/0"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://fd00::1/0\"}\n", "in brackets"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://h:0\"}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://h/x\"}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://u:p@h\"}\n", "`password_file`"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {unavailable: local}\n", "leave `limits` out"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://h\", username: u}\n", "holds the password"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://h\", ca_file: /c}\n", "rediss://"),
+        ("node: {name: n, address: 10.0.0.1}\nlimits: {redis: \"redis://h\", unavailable: pass}\n", ""),
         ("", "it needs at least"),
         ("- node\n", "key: value"),
     ])

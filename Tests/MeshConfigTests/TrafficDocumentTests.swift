@@ -19,7 +19,7 @@ struct TrafficDocumentTests {
             """
             timeouts: {request: 1s, try: 400ms}
             retries: {attempts: 1, methods: all}
-            rate_limit: {limit: 500/min, burst: 50, per: caller}
+            rate_limit: {limit: 500/min, burst: 50, per: caller, scope: global}
             circuit_breaker: high
             concurrency: 32
             queue: {limit: 100, wait: 10s}
@@ -38,7 +38,7 @@ struct TrafficDocumentTests {
             """)
         #expect(policy.timeouts == .init(request: .seconds(1), attempt: .milliseconds(400)))
         #expect(policy.retries == .init(attempts: 1, areForAll: true))
-        #expect(policy.rateLimit == .init(requests: 500, period: .seconds(60), burst: 50, scope: .caller))
+        #expect(policy.rateLimit == .init(requests: 500, period: .seconds(60), burst: 50, scope: .caller, reach: .global))
         #expect(policy.circuitBreaker == .high && policy.concurrency == 32)
         #expect(policy.queue == .init(limit: 100, wait: .seconds(10)))
         #expect(policy.balance == .hash && policy.affinity == "x-user")
@@ -56,6 +56,17 @@ struct TrafficDocumentTests {
         #expect(routes[3].fault?.share == 1250 && routes[3].fault?.abort == 503 && routes[3].fault?.delay == .milliseconds(200))
         #expect(policy.notEnforced(mayBeHTTP: true) == [])
         #expect(Set(policy.notEnforced(mayBeHTTP: false)).isSuperset(of: ["routes", "concurrency", "queue", "rate_limit"]))
+    }
+
+    @Test func aNodeWithoutAPlaceToCountSaysSo() throws {
+        let global = try load(
+            "rate_limit: {limit: 500/min, scope: global}\nroutes: [{match: {path: /a}, rate_limit: {limit: 5/s, scope: global}}]\n")
+        #expect(global.notEnforced(mayBeHTTP: true, sharesLimits: true) == [])
+        #expect(global.notEnforced(mayBeHTTP: true, sharesLimits: false) == ["rate_limit.scope", "routes.rate_limit.scope"])
+        for text in ["rate_limit: 500/min\n", "rate_limit: {limit: 500/min}\n", "rate_limit: {limit: 500/min, scope: node}\n"] {
+            let local = try load(text)
+            #expect(local.rateLimit?.reach == .node && local.notEnforced(mayBeHTTP: true, sharesLimits: false) == [])
+        }
     }
 
     @Test func aRouteInheritsWhatItDoesNotSay() throws {
@@ -80,6 +91,7 @@ struct TrafficDocumentTests {
         ("retries: {enabled: false, methods: all}\n", "methods is all"),
         ("rate_limit: {limit: 5/s, burst: 6}\n", "more than the limit"),
         ("rate_limit: {burst: 6}\n", "`limit` is missing"),
+        ("rate_limit: {limit: 5/s, scope: all}\n", "one of node, global"),
         ("queue: {limit: 5}\n", "without `concurrency`"),
         ("balance: {method: round_robin, header: x}\n", "without `method: hash`"),
         ("balance: fastest\n", "one of least_outstanding"),

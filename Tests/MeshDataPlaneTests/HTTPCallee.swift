@@ -136,7 +136,9 @@ final class HTTPCaller {
     let socket: TestSocket
     private var input: [UInt8] = []
 
-    init(_ mesh: TwoNodes) throws { socket = try mesh.dial() }
+    init(_ socket: TestSocket) { self.socket = socket }
+
+    convenience init(_ mesh: TwoNodes) throws { self.init(try mesh.dial()) }
 
     func send(_ text: String) { _ = socket.write(Array(text.utf8)) }
 

@@ -35,10 +35,12 @@ final class TwoNodes: Sendable {
     ///   - versions: of the endpoints, in their order; empty for none.
     ///   - isLocal: `callee` runs on the first node, beside its caller.
     ///   - wayIn: where the first node dials the second; nil for the second's own address.
+    ///   - globalRates: of the first node.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
         destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp,
-        isLocal: Bool = false, versions: [String] = [], destinationPolicy: PolicySet? = nil, wayIn: SocketAddress? = nil
+        isLocal: Bool = false, versions: [String] = [], destinationPolicy: PolicySet? = nil, wayIn: SocketAddress? = nil,
+        globalRates: GlobalRates? = nil
     ) async throws {
         self.destinationPolicy = destinationPolicy
         self.wayIn = wayIn
@@ -48,7 +50,7 @@ final class TwoNodes: Sendable {
         let directory = try Scratch.directory()
         let authority = try EmbeddedCA.open(directory: directory, trustDomain: Self.trustDomain)
         identities = IdentityStore(authority: authority, trustDomain: Self.trustDomain)
-        source = try TestNode("one", options: sourceOptions)
+        source = try TestNode("one", options: sourceOptions, globalRates: globalRates)
         destination = try TestNode("two", options: destinationOptions)
         self.endpoints = Mutex(endpoints)
         policies = Mutex(policy)
@@ -141,7 +143,7 @@ final class TestNode: Sendable {
     let dataPlane: DataPlane
     let rings: [FlowRing]
 
-    init(_ name: String, options: DataPlaneOptions) throws {
+    init(_ name: String, options: DataPlaneOptions, globalRates: GlobalRates? = nil) throws {
         locality = Locality(region: "r", zone: name, node: name)
         rings = (0..<options.workers).map { _ in FlowRing() }
         dataPlane = try DataPlane(
@@ -150,7 +152,7 @@ final class TestNode: Sendable {
                 CaptureRecord(
                     destination: TwoNodes.virtual, workload: WorkloadID(rawValue: 1), service: ServiceID(rawValue: 1),
                     namespace: .node)
-            })
+            }, globalRates: globalRates)
         let probe = try TCPSocket.listen(on: SocketAddress(ip: .v4Loopback, port: 0), reusePort: true)
         tunnel = TCPSocket.localAddress(probe.raw)!
         try dataPlane.serveTunnels(on: tunnel)

@@ -95,56 +95,6 @@ struct RateLimiterTests {
     }
 }
 
-struct AdmissionQueueTests {
-    private let long = UInt64.max / 2
-
-    @Test func beyondTheConcurrencyTheyWaitInOrder() {
-        var queue = AdmissionQueue<Int>()
-        #expect(queue.arrive(1, of: 7, concurrency: 1, limit: 2, patience: long) == .admitted)
-        #expect(queue.arrive(2, of: 7, concurrency: 1, limit: 2, patience: long) == .queued)
-        #expect(queue.arrive(3, of: 7, concurrency: 1, limit: 2, patience: long) == .queued)
-        guard case .refused = queue.arrive(4, of: 7, concurrency: 1, limit: 2, patience: long) else {
-            Issue.record("a full queue took one more")
-            return
-        }
-        #expect(queue.leave(took: 1, concurrency: 1) == [2])
-        #expect(queue.leave(took: 1, concurrency: 1) == [3])
-        #expect(queue.leave(took: 1, concurrency: 1) == [])
-        #expect(queue.active == 0 && queue.waiting == 0)
-    }
-
-    @Test func callersTakeTurns() {
-        var queue = AdmissionQueue<String>()
-        _ = queue.arrive("first", of: 1, concurrency: 1, limit: 100, patience: long)
-        for number in 0..<3 { _ = queue.arrive("greedy \(number)", of: 1, concurrency: 1, limit: 100, patience: long) }
-        _ = queue.arrive("modest", of: 2, concurrency: 1, limit: 100, patience: long)
-        var order: [String] = []
-        for _ in 0..<4 { order += queue.leave(took: nil, concurrency: 1) }
-        #expect(order == ["greedy 0", "modest", "greedy 1", "greedy 2"])
-    }
-
-    @Test func oneThatGivesUpIsPassedOver() {
-        var queue = AdmissionQueue<Int>()
-        for ticket in 1...3 { _ = queue.arrive(ticket, of: 1, concurrency: 1, limit: 10, patience: long) }
-        #expect(queue.withdraw(of: 1) { $0 == 2 })
-        #expect(!queue.withdraw(of: 1) { $0 == 2 })
-        #expect(queue.leave(took: 1, concurrency: 1) == [3])
-        #expect(queue.waiting == 0)
-    }
-
-    @Test func aQueueThatStandsTooLongShedsAtOnce() {
-        var queue = AdmissionQueue<Int>()
-        // One takes 100 ms.
-        _ = queue.arrive(0, of: 1, concurrency: 1, limit: 100, patience: long)
-        _ = queue.leave(took: 100_000_000, concurrency: 1)
-        _ = queue.arrive(1, of: 1, concurrency: 1, limit: 100, patience: long)
-        for ticket in 2...4 {
-            #expect(queue.arrive(ticket, of: 1, concurrency: 1, limit: 100, patience: 350_000_000) == .queued)
-        }
-        #expect(queue.arrive(5, of: 1, concurrency: 1, limit: 100, patience: 350_000_000) == .refused(wait: 400_000_000))
-    }
-}
-
 struct RetryBudgetTests {
     @Test func aFifthOfTheLiveRequestsAndThreeAlways() {
         var budget = RetryBudget()

@@ -30,7 +30,16 @@ extension NodeConfiguration {
             "metrics: {listen: \(quoted("\(metrics)"))}",
             "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
         ]
+        if let redis = limits.redis { lines += rendered(redis) }
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func rendered(_ redis: RedisAddress) -> [String] {
+        var lines = ["limits:", "  redis: \(quoted("\(redis)"))"]
+        if let username = limits.username { lines.append("  username: \(quoted(username))") }
+        if let file = limits.passwordFile { lines.append("  password_file: \(quoted(file))") }
+        if let file = limits.authorityFile { lines.append("  ca_file: \(quoted(file))") }
+        return lines + ["  timeout: \(limits.timeout.short)", "  unavailable: \(limits.unavailable.rawValue)"]
     }
 
     /// An empty zone or region is one that is not known; `load` takes none that is empty.

@@ -21,6 +21,7 @@ package struct NodeConfiguration: Sendable {
     package var authority = Authority()
     package var metrics = SocketAddress(ip: .v4Loopback, port: 15020)
     package var log = Log()
+    package var limits = Limits()
 
     /// `node:`
     package struct Node: Sendable {
@@ -77,6 +78,22 @@ package struct NodeConfiguration: Sendable {
         /// Where access lines go: nil for standard output, empty for nowhere.
         package var access: String?
         package var level = Level.info
+    }
+
+    /// `limits:`; where the rates are counted that all nodes share.
+    package struct Limits: Sendable {
+        /// What becomes of requests with such a rate while Redis is away.
+        package enum Unavailable: String, Sendable, CaseIterable { case local, refuse }
+
+        /// nil: this node counts by itself.
+        package var redis: RedisAddress?
+        package var username: String?
+        package var passwordFile: String?
+        /// Authorities for its certificate; nil: those of the system.
+        package var authorityFile: String?
+        /// For the answer to each command.
+        package var timeout = Duration.milliseconds(200)
+        package var unavailable = Unavailable.local
     }
 
     /// The authority's directory.

@@ -24,7 +24,7 @@ extension NodeConfiguration {
 enum NodeDocument {
     static let keys = [
         "node", "trust_domain", "namespace", "state", "run", "registry", "policy", "aliases", "workers", "capture", "tunnel", "dns", "ca",
-        "metrics", "log",
+        "metrics", "log", "limits",
     ]
     private static let maximumWorkers = 64
     private static let defaultWorkers = 4
@@ -47,6 +47,7 @@ enum NodeDocument {
         root["ca"].map { read(&result.authority, $0) }
         set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
         root["log"].map { read(&result.log, $0) }
+        set(&result.limits, root["limits"].map(LimitsDocument.limits))
         NodeConsistency(configuration: result, root: root).check()
         return result
     }

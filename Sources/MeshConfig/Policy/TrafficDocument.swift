@@ -48,10 +48,11 @@ struct TrafficDocument {
         ("s", .seconds(1)), ("sec", .seconds(1)), ("min", .seconds(60)), ("h", .seconds(3600)), ("hour", .seconds(3600)),
     ]
 
-    /// `500/min`, or `{limit: 500/min, burst: 50, per: caller}`.
+    /// `500/min`, or `{limit: 500/min, burst: 50, per: caller, scope: global}`.
     func rateLimit(_ value: DocumentValue) -> ServicePolicy.RateLimit? {
         guard value.isMapping else { return rate(value) }
-        guard let mapping = value.completeMapping(keys: ["limit", "burst", "per"]), let rate = mapping.required("limit").flatMap(rate)
+        guard let mapping = value.completeMapping(keys: ["limit", "burst", "per", "scope"]),
+            let rate = mapping.required("limit").flatMap(rate)
         else { return nil }
         let burst = mapping["burst"]?.integer(in: 1...1_000_000_000)
         if let burst, burst > rate.requests {
@@ -59,7 +60,8 @@ struct TrafficDocument {
         }
         return ServicePolicy.RateLimit(
             requests: rate.requests, period: rate.period, burst: burst,
-            scope: mapping["per"]?.choice(ServicePolicy.RateLimit.Scope.self) ?? .service)
+            scope: mapping["per"]?.choice(ServicePolicy.RateLimit.Scope.self) ?? .service,
+            reach: mapping["scope"]?.choice(ServicePolicy.RateLimit.Reach.self) ?? .node)
     }
 
     private func rate(_ value: DocumentValue) -> ServicePolicy.RateLimit? {

@@ -7,10 +7,12 @@ internal import Synchronization
 /// The requests that each service is answering, and those that wait for one of them to end: one view for all workers of the node (R5.4).
 final class Admissions: Sendable {
     /// One that waits: whom to tell that it is admitted.
-    struct Ticket: Sendable {
+    struct Ticket: Sendable, Equatable {
         let number: UInt64
         let handle: SlabHandle
         let mailbox: Mailbox<WorkerMessage>
+
+        static func == (left: Ticket, right: Ticket) -> Bool { left.number == right.number }
     }
 
     private struct State {
@@ -21,25 +23,27 @@ final class Admissions: Sendable {
     private let state = Mutex(State())
 
     func arrive(
-        _ handle: SlabHandle, _ mailbox: Mailbox<WorkerMessage>, at service: ServiceID, from caller: ServiceID, concurrency: Int,
-        _ queue: ServicePolicy.Queue, timeLeft: UInt64
+        _ handle: SlabHandle, _ mailbox: Mailbox<WorkerMessage>, at service: ServiceID, from caller: ServiceID, _ bounds: QueueBounds,
+        timeLeft: UInt64, now: UInt64
     ) -> (arrival: AdmissionQueue<Ticket>.Arrival, number: UInt64) {
-        state.withLock { state in
+        let (arrival, number) = state.withLock { state in
             let number = state.next
             state.next += 1
             let arrival = state.queues[service, default: AdmissionQueue()].arrive(
-                Ticket(number: number, handle: handle, mailbox: mailbox), of: UInt64(caller.rawValue), concurrency: concurrency,
-                limit: queue.limit, patience: min(timeLeft, queue.wait.nanoseconds))
+                Ticket(number: number, handle: handle, mailbox: mailbox), of: UInt64(caller.rawValue), bounds, timeLeft: timeLeft, now: now)
             return (arrival, number)
         }
+        if case .queuedInsteadOf(let other) = arrival { other.mailbox.post(.turnedAway(other.handle, other.number, .queueFull)) }
+        return (arrival, number)
     }
 
-    /// One that was admitted has ended; those that are admitted in its place are told.
+    /// One that was admitted has ended; those that are admitted in its place, or shed, are told.
     ///
-    /// - Parameter concurrency: as it is now; nil when there is no bound any more.
-    func leave(_ service: ServiceID, took: UInt64?, concurrency: Int?) {
-        let admitted = state.withLock { $0.queues[service]?.leave(took: took, concurrency: concurrency ?? .max) ?? [] }
+    /// - Parameter bounds: as they are now.
+    func leave(_ service: ServiceID, took: UInt64?, _ bounds: QueueBounds, now: UInt64) {
+        let (admitted, shed) = state.withLock { $0.queues[service]?.leave(took: took, bounds, now: now) ?? ([], []) }
         for ticket in admitted { ticket.mailbox.post(.admitted(ticket.handle, service, ticket.number)) }
+        for ticket in shed { ticket.mailbox.post(.turnedAway(ticket.handle, ticket.number, .shed)) }
     }
 
     /// - Returns: false when it was admitted in the meantime: it is about to be told.

@@ -98,7 +98,7 @@ struct Exchange: BitwiseCopyable {
         case answering
         /// Waits before the next attempt, or for as long as an injected fault delays it.
         case backingOff
-        /// Waits until another request of its service has ended.
+        /// Waits until another request of its service has ended, or for a lease of a rate that all nodes share.
         case queued
     }
 
@@ -187,6 +187,9 @@ struct ExchangeRules: BitwiseCopyable {
 struct ExchangeAdmission: BitwiseCopyable {
     /// Its number in the queue; 0 when it never was in one.
     var number: UInt64 = 0
+    var queuedAt: UInt64 = 0
     /// When it was admitted; 0 while it is not, or need not be.
     var since: UInt64 = 0
+    /// The number of the lease that it waits for; 0 for none.
+    var lease: UInt64 = 0
 }

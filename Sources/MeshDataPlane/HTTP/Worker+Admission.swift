@@ -46,9 +46,18 @@ extension Worker {
         let exchange = caller.pointee.exchange
         guard let service = snapshot?.service(caller.pointee.origin.destination) else { return answer(handle, caller, .draining) }
         if exchange.rules.refusal != .none { return answer(handle, caller, exchange.rules.refusal) }
+        switch chargeRate(handle, caller, service) {
+        case .passes: passRate(handle, caller, service)
+        case .waits: return
+        case .refused(let refusal): give(handle, caller, refusal)
+        }
+    }
+
+    /// Its rate has room for it.
+    func passRate(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ service: SnapshotService) {
+        let exchange = caller.pointee.exchange
         let routes = service.traffic.routes
         let route = routes.indices.contains(Int(exchange.rules.route)) ? routes[Int(exchange.rules.route)] : nil
-        if let refusal = refusal(service, route, caller) { return give(handle, caller, refusal) }
         if let redirect = route?.redirect { return give(handle, caller, OwnAnswer(redirect)) }
         if exchange.rules.delay > 0 {
             caller.pointee.exchange.stage = .backingOff
@@ -62,34 +71,24 @@ extension Worker {
     private func proceed(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ service: SnapshotService) {
         let status = Int(caller.pointee.exchange.rules.abort)
         if status > 0 { return give(handle, caller, OwnAnswer(status: status, reason: .injectedFault)) }
-        guard let concurrency = service.traffic.concurrency else { return attemptRequest(handle, caller) }
+        guard service.traffic.concurrency != nil else { return attemptRequest(handle, caller) }
         let exchange = caller.pointee.exchange
         let (arrival, number) = shared.admissions.arrive(
-            handle, mailbox, at: service.id, from: caller.pointee.origin.source, concurrency: concurrency, service.traffic.queue,
-            timeLeft: exchange.deadline - min(now, exchange.deadline))
+            handle, mailbox, at: service.id, from: caller.pointee.origin.source, service.traffic.queueBounds,
+            timeLeft: exchange.deadline - min(now, exchange.deadline), now: now)
         switch arrival {
         case .admitted:
             caller.pointee.exchange.admission.since = now
             attemptRequest(handle, caller)
         case .refused(let wait): give(handle, caller, OwnAnswer(.queueFull, retryAfter: wait))
-        case .queued:
+        case .shed(let wait): give(handle, caller, OwnAnswer(.shed, retryAfter: wait))
+        case .queued, .queuedInsteadOf:
             caller.pointee.exchange.admission.number = number
+            caller.pointee.exchange.admission.queuedAt = now
             caller.pointee.exchange.stage = .queued
             caller.pointee.exchange.retryAt = now + service.traffic.queue.wait.nanoseconds
             schedule(handle, caller, at: caller.pointee.exchange.due)
         }
-    }
-
-    private func refusal(
-        _ service: SnapshotService, _ route: RouteRules?, _ caller: UnsafeMutablePointer<Caller>
-    ) -> OwnAnswer? {
-        let own = route?.requests.rateLimit
-        guard let limit = own ?? service.traffic.requests.rateLimit else { return nil }
-        let key = RateLimits.Key(
-            service: service.id, route: own == nil ? -1 : caller.pointee.exchange.rules.route,
-            caller: limit.scope == .caller ? caller.pointee.origin.source : .none)
-        guard case .refused(let wait) = shared.rates.admit(key, limit, now: now) else { return nil }
-        return OwnAnswer(.rateLimited, retryAfter: wait, limit: limit)
     }
 
     /// A place became free for a request that waited.
@@ -98,16 +97,33 @@ extension Worker {
             caller.pointee.exchange.admission.number == number
         else {
             // It gave up while the message was on its way.
-            return shared.admissions.leave(service, took: nil, concurrency: snapshot?.service(service)?.traffic.concurrency)
+            return shared.admissions.leave(service, took: nil, bounds(of: service), now: now)
         }
         caller.pointee.exchange.admission.since = now
         attemptRequest(handle, caller)
         pumpCaller(handle)
     }
 
+    /// A request that waited is refused so that others wait less.
+    func turnedAway(_ handle: SlabHandle, _ number: UInt64, _ reason: DenialReason) {
+        guard let caller = callers.find(handle), caller.pointee.stage == .exchange, caller.pointee.exchange.stage == .queued,
+            caller.pointee.exchange.admission.number == number
+        else { return }
+        let waited = now &- caller.pointee.exchange.admission.queuedAt
+        give(handle, caller, OwnAnswer(reason, retryAfter: waited))
+        pumpCaller(handle)
+    }
+
+    private func bounds(of service: ServiceID) -> QueueBounds {
+        snapshot?.service(service)?.traffic.queueBounds ?? TrafficRules().queueBounds
+    }
+
     /// The time of a request that waits is over: to be sent again, for a fault's delay, or in the queue.
     func waitingEnded(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
-        if caller.pointee.exchange.stage == .queued { return answer(handle, caller, .queueFull) }
+        if caller.pointee.exchange.stage == .queued {
+            guard caller.pointee.exchange.admission.lease != 0 else { return answer(handle, caller, .queueFull) }
+            return settleLease(handle, caller, .unanswered)
+        }
         caller.pointee.exchange.stage = .connecting
         schedule(handle, caller, at: caller.pointee.exchange.deadline)
         if caller.pointee.exchange.attempts == 0, caller.pointee.exchange.rules.delay > 0,
@@ -126,8 +142,7 @@ extension Worker {
         let service = caller.pointee.origin.destination
         caller.pointee.exchange.admission = ExchangeAdmission()
         if admission.since != 0 {
-            let concurrency = snapshot?.service(service)?.traffic.concurrency
-            shared.admissions.leave(service, took: now - admission.since, concurrency: concurrency)
+            shared.admissions.leave(service, took: now - admission.since, bounds(of: service), now: now)
         } else if admission.number != 0 {
             _ = shared.admissions.withdraw(admission.number, at: service, from: caller.pointee.origin.source)
         }

@@ -40,6 +40,9 @@ extension DenialReason {
         case .badResponse: "the callee's answer is not HTTP/1.1 as RFC 9112 defines it; look at the callee"
         case .circuitOpen: "too many calls of the service failed lately; they are let through again after a while, see myelinctl endpoints"
         case .queueFull: "as many requests are being answered as concurrency allows, and the queue is full or too long; call less often"
+        case .shed:
+            "more requests come than the callee can answer, so its queue stands; call less often, or raise concurrency or the instances"
+        case .limitUnavailable: "the server that counts for all nodes is away and limits.unavailable is refuse; see myelinctl status"
         case .injectedFault: "a fault: of the callee's policy asks for it; remove it when the test is over"
         case .endpointClosed: "the callee closed the connection without an answer; did it crash or restart"
         }

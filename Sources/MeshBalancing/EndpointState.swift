@@ -40,7 +40,7 @@ struct EndpointState {
         if value >= latency {
             latency = value
         } else {
-            let age = Double(now &- latencyAt) / Self.memory
+            let age = Double(now.elapsed(since: latencyAt)) / Self.memory
             let kept = 1 / (1 + age)
             latency = latency * kept + value * (1 - kept)
         }

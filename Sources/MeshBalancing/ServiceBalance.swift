@@ -213,7 +213,7 @@ package struct ServiceBalance: Sendable {
 
     /// Once a second: an endpoint that is much slower than the others is passed over.
     private mutating func compare(_ limits: BreakerSettings, _ now: UInt64) -> BreakerEvent? {
-        guard now &- comparedAt >= Self.comparisonInterval, endpoints.count > 1 else { return nil }
+        guard now.elapsed(since: comparedAt) >= Self.comparisonInterval, endpoints.count > 1 else { return nil }
         comparedAt = now
         for index in endpoints.indices { endpoints[index].breaker.age(to: now) }
         let busy = endpoints.indices.filter {

@@ -93,7 +93,7 @@ package struct AdmissionQueue<Ticket: Sendable & Equatable>: Sendable {
     private mutating func next(_ bounds: QueueBounds, now: UInt64) -> Ticket? {
         guard let caller = turns.first, let entry = lines[caller]?.entries.first else { return nil }
         let target = target(bounds)
-        lines[caller]?.delay.note(waited: now &- entry.since, target: target, interval: bounds.interval, now: now)
+        lines[caller]?.delay.note(waited: now.elapsed(since: entry.since), target: target, interval: bounds.interval, now: now)
         // The next turn is another's, if somebody else waits.
         turns.append(turns.removeFirst())
         remove(at: 0, of: caller)
@@ -140,7 +140,7 @@ package struct AdmissionQueue<Ticket: Sendable & Equatable>: Sendable {
         }
         let target = target(bounds)
         var shed: [Ticket] = []
-        while let line = lines[caller], let first = line.entries.first, now &- first.since > target,
+        while let line = lines[caller], let first = line.entries.first, now.elapsed(since: first.since) > target,
             expected(wait(of: caller, line.entries.count), bounds) > target, let ticket = remove(at: 0, of: caller)
         {
             shed.append(ticket)

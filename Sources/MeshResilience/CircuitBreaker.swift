@@ -92,7 +92,7 @@ package struct CircuitBreaker: Sendable {
     ) -> Change? {
         if case .open(let until) = state, until > now { return nil }
         // It was well for long enough: the count of openings starts anew.
-        if state == .closed, now &- closedAt > BreakerSettings.longestCooling { openings = 0 }
+        if state == .closed, now.elapsed(since: closedAt) > BreakerSettings.longestCooling { openings = 0 }
         let time = (cooling ?? settings.firstCooling) << UInt64(min(openings, 10))
         openings += 1
         consecutive = 0

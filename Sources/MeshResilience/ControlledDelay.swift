@@ -14,7 +14,7 @@ struct ControlledDelay: Sendable {
     /// One was let go after it had waited so long.
     mutating func note(waited: UInt64, target: UInt64, interval: UInt64, now: UInt64) {
         if waited < target { goodAt = now }
-        if shedAt == nil, now &- goodAt >= interval { shedAt = now }
+        if shedAt == nil, now.elapsed(since: goodAt) >= interval { shedAt = now }
     }
 
     mutating func shed(now: UInt64) { shedAt = now }
@@ -25,7 +25,7 @@ struct ControlledDelay: Sendable {
     /// It stands until nothing had to be shed for an interval.
     mutating func isStanding(interval: UInt64, now: UInt64) -> Bool {
         guard let last = shedAt else { return false }
-        if now &- last < interval { return true }
+        if now.elapsed(since: last) < interval { return true }
         shedAt = nil
         goodAt = now
         return false

@@ -25,8 +25,8 @@ package struct FailureWindow: Sendable {
     }
 
     package mutating func move(to now: UInt64) {
-        guard now &- newerSince >= Self.half else { return }
-        older = now &- newerSince < 2 * Self.half ? newer : Half()
+        guard now.elapsed(since: newerSince) >= Self.half else { return }
+        older = now.elapsed(since: newerSince) < 2 * Self.half ? newer : Half()
         newer = Half()
         newerSince = now
     }

@@ -155,8 +155,8 @@ private struct RecentUse: Sendable {
     private static let window: UInt64 = 100_000_000
 
     mutating func add(_ count: Int, now: UInt64) {
-        if now &- since >= Self.window {
-            previous = now &- since < 2 * Self.window ? current : 0
+        if now.elapsed(since: since) >= Self.window {
+            previous = now.elapsed(since: since) < 2 * Self.window ? current : 0
             current = 0
             since = now
         }
@@ -164,7 +164,7 @@ private struct RecentUse: Sendable {
     }
 
     func recent(now: UInt64) -> Int {
-        let age = now &- since
+        let age = now.elapsed(since: since)
         return age < Self.window ? max(current, previous) : age < 2 * Self.window ? current : 0
     }
 }

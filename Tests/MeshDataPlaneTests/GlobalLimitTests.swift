@@ -230,6 +230,30 @@ extension DataPlaneTests {
             #expect(try await load(member, connections: 2, requests: 10).admitted == 20)
         }
 
+        @Test func streamsWaitForTheirLeasesAsConnectionsDo() async throws {
+            let redis = try RedisServer()
+            let callee = try HTTP2Callee { .answer(200, body: $0.body) }
+            let rates = GlobalRates(fallback: .refuse)
+            let lessor = RedisLessor(
+                RedisOptions(host: "127.0.0.1", port: Int(redis.address.port), trustDomain: TwoNodes.trustDomain), desk: rates
+            ) { _ in }
+            defer { lessor.stop() }
+            lessor.start()
+            let policy = TwoNodes.allowing { $0.rateLimit = hourly(30) }
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http2, globalRates: rates)
+            for _ in 0..<5000 where lessor.status != .available { usleep(1000) }
+            let caller = HTTP2End(try mesh.dial(), .client)
+            let tokens = (0..<50).compactMap { caller.request("PUT /\($0)", body: Array("\($0)".utf8)) }
+            let answers = tokens.map { caller.answer($0) }
+            #expect(tokens.count == 50)
+            #expect(answers.count { $0?.head.hasPrefix("HTTP/1.1 200") == true } == 30)
+            #expect(answers.count { $0?.head.hasPrefix("HTTP/1.1 429") == true && $0?.field("x-myelin-reason") == ["rate_limited"] } == 20)
+            for (number, answer) in answers.enumerated() where answer?.head.hasPrefix("HTTP/1.1 200") == true {
+                #expect(answer?.body == Array("\(number)".utf8))
+            }
+            #expect(lessor.roundTrips < 20)
+        }
+
         @Test func withoutAPlaceToCountTheNodeCountsByItself() async throws {
             let callee = try HTTPCallee { _ in .ok("yes") }
             let policy = TwoNodes.allowing { $0.rateLimit = hourly(2) }

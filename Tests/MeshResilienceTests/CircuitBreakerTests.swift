@@ -29,6 +29,16 @@ struct CircuitBreakerTests {
         #expect(changes == [.opened])
     }
 
+    /// Workers read their clocks at slightly different moments.
+    @Test func aMomentThatComesOutOfOrderForgetsNothing() {
+        var breaker = CircuitBreaker()
+        var changes: [CircuitBreaker.Change] = []
+        for count in 0..<settings.volume {
+            changes += attempt(&breaker, succeeds: count % 2 == 0, at: 10 * second - UInt64(count % 3) * 1000)
+        }
+        #expect(changes == [.opened])
+    }
+
     @Test func oldFailuresDoNotCount() {
         var breaker = CircuitBreaker()
         for count in 0..<settings.volume - 1 { _ = attempt(&breaker, succeeds: count % 2 == 0, at: second) }

@@ -44,7 +44,7 @@ struct LeasedRateTests {
 
     @Test func moreIsLeasedTheMoreIsUsedButWithinTheBound() {
         var rate = LeasedRate<Int>()
-        var now: UInt64 = 0
+        var now = millisecond
         // The first one alone is no reason to hold any.
         _ = rate.arrive(0, now: now)
         #expect(rate.order(wide, now: now) == 1)
@@ -52,7 +52,9 @@ struct LeasedRateTests {
         var largest = 0
         var orders = 0
         for ticket in 1...40_000 {
-            now += 25_000
+            // Two workers, whose clocks are read at slightly different moments.
+            now += ticket.isMultiple(of: 2) ? 60_000 : 0
+            now -= ticket.isMultiple(of: 2) ? 0 : 10_000
             _ = rate.arrive(ticket, now: now)
             guard let tokens = rate.order(wide, now: now) else { continue }
             orders += 1

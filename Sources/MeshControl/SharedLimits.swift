@@ -1,19 +1,19 @@
-internal import Logging
-internal import MeshAdmin
-internal import MeshConfig
+package import Logging
+package import MeshAdmin
+package import MeshConfig
 internal import MeshDataPlane
 internal import MeshLimits
-internal import MeshTelemetry
+package import MeshTelemetry
 
 /// The rates that all nodes share, counted in Redis (R5.4), and what an operator sees of that.
-final class SharedLimits: Sendable {
+package final class SharedLimits: Sendable {
     let rates: GlobalRates
     private let lessor: RedisLessor
     private let place: String
     private let remedy: String
 
     /// - Returns: nil where no Redis is named.
-    init?(_ configuration: NodeConfiguration, log: Logger) {
+    package init?(_ configuration: NodeConfiguration, log: Logger) {
         guard let redis = configuration.limits.redis else { return nil }
         var options = RedisOptions(host: redis.host, port: redis.port, trustDomain: configuration.trustDomain)
         options.database = redis.database
@@ -41,15 +41,15 @@ final class SharedLimits: Sendable {
         }
     }
 
-    func start() { lessor.start() }
-    func stop() { lessor.stop() }
+    package func start() { lessor.start() }
+    package func stop() { lessor.stop() }
 
-    var problem: StatusView.Problem? {
+    package var problem: StatusView.Problem? {
         guard case .away(let reason) = lessor.status else { return nil }
         return StatusView.Problem(what: "global rate limits are not counted together, \(place) is away: \(reason)", remedy: remedy)
     }
 
-    var check: CheckView {
+    package var check: CheckView {
         switch lessor.status {
         case .available: CheckView("limits", .ok, "global rate limits are counted in \(place)")
         case .connecting: CheckView("limits", .warning, "\(place) was not reached yet", remedy: remedy)
@@ -57,7 +57,7 @@ final class SharedLimits: Sendable {
         }
     }
 
-    func families() -> [MetricFamily] {
+    package func families() -> [MetricFamily] {
         let counts = rates.counts
         return [
             MetricFamily(

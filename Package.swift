@@ -125,7 +125,12 @@ let package = Package(
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
         tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),
-        tests("MeshControlTests", ["MeshTypes", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl", "MeshAdmin", "MeshTelemetry", logging]),
+        tests(
+            "MeshControlTests",
+            [
+                "MeshTypes", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl", "MeshAdmin",
+                "MeshTelemetry", logging,
+            ]),
         tests("NodeTests", ["MeshLab", "MeshAdmin"]),
     ]
 )

@@ -128,7 +128,7 @@ let package = Package(
         tests(
             "MeshControlTests",
             [
-                "MeshTypes", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl", "MeshAdmin",
+                "MeshTypes", "MeshBalancing", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl", "MeshAdmin",
                 "MeshTelemetry", logging,
             ]),
         tests("NodeTests", ["MeshLab", "MeshAdmin"]),

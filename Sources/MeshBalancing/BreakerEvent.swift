@@ -35,4 +35,7 @@ package struct EndpointStatus: Sendable {
     package let outstanding: Int
     /// Of answers, the slow ones weighing more.
     package let latency: Duration
+    /// As its node says, and how long ago it began to.
+    package let readiness: Readiness
+    package let readinessAge: Duration?
 }

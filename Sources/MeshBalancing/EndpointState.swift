@@ -15,6 +15,8 @@ struct EndpointState {
     var latencyAt: UInt64 = 0
     /// It takes its full share from here on; less before.
     var warmAt: UInt64 = 0
+    /// Its node says that it is not ready, which is believed until then.
+    var unreadyUntil: UInt64 = 0
 
     /// Nanoseconds over which a new or recovered endpoint comes to its full share.
     static let warming: UInt64 = 10_000_000_000
@@ -29,6 +31,8 @@ struct EndpointState {
         weight = Double(endpoint.weight)
         self.warmAt = warmAt
     }
+
+    func isUnready(now: UInt64) -> Bool { unreadyUntil > now }
 
     func warmWeight(now: UInt64) -> Double {
         guard warmAt > now else { return weight }

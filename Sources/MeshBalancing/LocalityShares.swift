@@ -25,9 +25,10 @@ struct LocalityShares {
     }
 
     var isPanic: Bool {
-        let total = all.0 + all.1 + all.2 + all.3
-        return well.0 + well.1 + well.2 + well.3 < Self.panic * total
+        Self.isPanic(well: well.0 + well.1 + well.2 + well.3, of: all.0 + all.1 + all.2 + all.3)
     }
+
+    static func isPanic(well: Double, of total: Double) -> Bool { well < panic * total }
 
     /// The distance that a request takes.
     ///

@@ -8,6 +8,7 @@ package struct ServiceBalance: Sendable {
     private var endpoints: [EndpointState] = []
     private var settings = BalanceSettings()
     private var breaker = CircuitBreaker()
+    private var readiness = ReadinessTable()
     private var generation: UInt64?
     private var turn: UInt64 = 0
     private var comparedAt: UInt64 = 0
@@ -32,8 +33,42 @@ package struct ServiceBalance: Sendable {
         guard isFirst || current != endpoints.map(\.endpoint) else { return }
         let known = Dictionary(endpoints.map { ($0.endpoint, $0) }) { first, _ in first }
         endpoints = current.map { endpoint in
-            known[endpoint] ?? EndpointState(endpoint, here: here, warmAt: isFirst ? 0 : now + EndpointState.warming)
+            if let state = known[endpoint] { return state }
+            var state = EndpointState(endpoint, here: here, warmAt: isFirst ? 0 : now + EndpointState.warming)
+            if let entry = readiness[endpoint.address, now], !entry.isReady { state.unreadyUntil = entry.until }
+            return state
         }
+    }
+
+    // MARK: Readiness
+
+    /// An endpoint's node says whether it is ready (R5.5). One that becomes ready comes to its full share gradually.
+    ///
+    /// - Parameter until: what is said counts until then; later nothing is known, and the endpoint counts as ready.
+    package mutating func learn(_ readiness: Readiness, of address: SocketAddress, until: UInt64, now: UInt64) {
+        let wasUnready = self.readiness[address, now]?.isReady == false
+        self.readiness.learn(readiness, of: address, until: until, now: now)
+        guard let index = endpoints.firstIndex(where: { $0.endpoint.address == address }) else { return }
+        let entry = self.readiness[address, now]
+        endpoints[index].unreadyUntil = entry?.isReady == false ? until : 0
+        if wasUnready, entry?.isReady == true { endpoints[index].warmAt = now + EndpointState.warming }
+    }
+
+    /// The endpoint is known not to be ready, and enough others of the service may be: it should get nothing.
+    package func spares(_ address: SocketAddress, now: UInt64) -> Bool {
+        guard endpoints.contains(where: { $0.endpoint.address == address && $0.isUnready(now: now) }) else { return false }
+        return sparesUnready(version: 0, now: now)
+    }
+
+    /// Unready endpoints are passed over, unless hardly any would be left: whether one was tried already makes no difference.
+    private func sparesUnready(version: UInt64, now: UInt64) -> Bool {
+        guard !readiness.isEmpty else { return false }
+        var (ready, all) = (0.0, 0.0)
+        for state in endpoints where version == 0 || version == state.version {
+            all += state.weight
+            if !state.isUnready(now: now) { ready += state.weight }
+        }
+        return ready < all && !LocalityShares.isPanic(well: ready, of: all)
     }
 
     // MARK: Choosing
@@ -61,16 +96,21 @@ package struct ServiceBalance: Sendable {
             return endpoints.firstIndex { $0.endpoint.address == address && !wish.tried.contains($0.id) }
         }
         let limits = settings.breaker.settings
+        let spares = sparesUnready(version: wish.version, now: now)
         var shares = LocalityShares()
         for state in endpoints where suits(state, wish) {
-            shares.add(state.distance, state.warmWeight(now: now), isWell: state.breaker.admits(limits, now: now))
+            let isWell = state.breaker.admits(limits, now: now) && !(spares && state.isUnready(now: now))
+            shares.add(state.distance, state.warmWeight(now: now), isWell: isWell)
         }
         let draw = wish.key == 0 ? Double.random(in: 0..<1, using: &random) : Double(StableHash.mix(wish.key) >> 11) / Double(1 << 53)
         if !shares.isPanic, let distance = shares.distance(at: draw) {
-            return among(wish, now: now, using: &random) { $0.distance == distance && $0.breaker.admits(limits, now: now) }
+            return among(wish, now: now, using: &random) {
+                $0.distance == distance && $0.breaker.admits(limits, now: now) && !(spares && $0.isUnready(now: now))
+            }
         }
-        let nearest = endpoints.lazy.filter { suits($0, wish) }.map(\.distance).min()
-        return among(wish, now: now, using: &random) { $0.distance == nearest }
+        // Breakers are passed over; what is not ready stays spared while enough is.
+        let nearest = endpoints.lazy.filter { suits($0, wish) && !(spares && $0.isUnready(now: now)) }.map(\.distance).min()
+        return among(wish, now: now, using: &random) { $0.distance == nearest && !(spares && $0.isUnready(now: now)) }
     }
 
     private func suits(_ state: EndpointState, _ wish: EndpointWish) -> Bool {
@@ -237,9 +277,11 @@ package struct ServiceBalance: Sendable {
 
     package func status(now: UInt64) -> [EndpointStatus] {
         endpoints.map { state in
-            EndpointStatus(
+            let known = readiness[state.endpoint.address, now]
+            return EndpointStatus(
                 address: state.endpoint.address, state: BreakerName(state.breaker.state, now: now), outstanding: state.outstanding,
-                latency: .nanoseconds(Int64(state.latency)))
+                latency: .nanoseconds(Int64(state.latency)), readiness: known.map { $0.isReady ? .ready : .unready } ?? .unknown,
+                readinessAge: known.map { .nanoseconds(Int64(now &- $0.since)) })
         }
     }
 

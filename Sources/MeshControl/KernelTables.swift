@@ -18,8 +18,8 @@ package struct KernelTables: Equatable {
         for service in snapshot.allServices {
             addDestinations(of: service, in: snapshot)
             let local = service.endpoints.map(\.address).filter { snapshot.delivery($0) != nil }
-            // Requests are seen by the daemon only.
-            let direct = direct && !service.applicationProtocol.mayBeHTTP
+            // Requests are seen by the daemon only, and only it knows which endpoints are ready.
+            let direct = direct && !service.applicationProtocol.mayBeHTTP && service.traffic.health == nil
             if direct, !local.isEmpty {
                 localEndpoints[service.id] = Array(local.prefix(Capture.maximumLocalEndpoints))
             }

@@ -93,6 +93,8 @@ package struct ServicePolicy: Sendable {
     /// The field that `balance: {method: hash}` goes by, in lower case.
     package var affinity: String?
     package var routes: [Route] = []
+    /// `health:`; nil: nothing is checked.
+    package var health: HealthRules?
     /// Where the policy stands: its file, line 1.
     package let location: RuleLocation
 

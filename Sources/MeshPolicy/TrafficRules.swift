@@ -1,6 +1,7 @@
 package import MeshBalancing
 package import MeshResilience
 package import MeshRouting
+internal import MeshTypes
 
 /// How one request is treated. Times in nanoseconds.
 package struct RequestRules: Hashable, Sendable {
@@ -56,6 +57,8 @@ package struct TrafficRules: Hashable, Sendable {
     package var affinity: [UInt8]?
     package var concurrency: Int?
     package var queue = ServicePolicy.Queue()
+    /// What is asked of the endpoints, by their own nodes; nil for nothing.
+    package var health: HealthRules?
 
     package init() {}
 
@@ -71,19 +74,12 @@ package struct TrafficRules: Hashable, Sendable {
         affinity = policy.affinity.map { Array($0.utf8) }
         concurrency = policy.concurrency
         queue = policy.queue ?? ServicePolicy.Queue()
+        health = policy.health
         routes = policy.routes.map { route in
             RouteRules(
                 match: route.match,
                 requests: RequestRules(route.timeouts, route.retries, route.rateLimit, inherited: requests),
                 split: route.split, fault: route.fault, redirect: route.redirect)
         }
-    }
-}
-
-extension Duration {
-    /// Never negative.
-    package var nanoseconds: UInt64 {
-        let parts = components
-        return UInt64(max(0, parts.seconds)) * 1_000_000_000 + UInt64(max(0, parts.attoseconds / 1_000_000_000))
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import MeshBPF
+import MeshBalancing
 import MeshControl
 import MeshPolicy
 import MeshRegistry
@@ -38,20 +39,23 @@ import Testing
             addresses: Set(addresses.map { IPAddress($0)! }), permissive: false)
     }
 
-    private func snapshot(_ workloads: [EnrolledWorkload]) throws -> Snapshot {
+    private func snapshot(_ workloads: [EnrolledWorkload], health: HealthRules? = nil) throws -> Snapshot {
         var builder = SnapshotBuilder(
-            node: node, trustDomain: "t", clusterDomain: "cluster.local", numbers: numbers, policy: policy())
+            node: node, trustDomain: "t", clusterDomain: "cluster.local", numbers: numbers, policy: policy(health: health))
         builder.registry = try Self.registry
         builder.workloads = workloads
         return builder.build(
             generation: 1, addresses: [identity("wallet"): [IPAddress("240.64.0.1")!], identity("empty"): [IPAddress("240.64.0.3")!]])
     }
 
-    private func policy() -> PolicySet {
+    /// - Parameter health: what wallet's policy asks for.
+    private func policy(health: HealthRules?) -> PolicySet {
+        var wallet = ServicePolicy(service: ServiceName("wallet")!, location: Self.place)
+        wallet.health = health
         var usage = ServicePolicy(service: ServiceName("usage")!, location: Self.place)
         usage.allow = [PolicyRule(peer: .service(ServiceName("wallet")!), location: Self.place)]
         usage.deny = [PolicyRule(peer: .service(ServiceName("empty")!), location: Self.place)]
-        return PolicySet([usage], namespace: "default")
+        return PolicySet([usage, wallet], namespace: "default")
     }
 
     @Test func verdictsAreWrittenForTheCallersOfThisNodeOnly() throws {
@@ -81,6 +85,17 @@ import Testing
         #expect(direct.verdicts[usageNode] != .direct && direct.localEndpoints[usage] == nil)
         let proxied = KernelTables(snapshot, workloads: workloads, direct: false)
         #expect(proxied.verdicts[key] == .proxy && proxied.localEndpoints.isEmpty)
+    }
+
+    /// The kernel knows nothing of readiness.
+    @Test func callsToAServiceThatIsCheckedGoThroughTheDaemon() throws {
+        let workloads = [workload("usage", ["10.0.0.1"], host: true, id: 1), workload("wallet", ["10.0.1.1"], id: 2)]
+        let check = HealthCheck(probe: .tcp, interval: .seconds(1), timeout: .seconds(1), unhealthy: 1, healthy: 1)
+        let snapshot = try snapshot(workloads, health: HealthRules(readiness: check, liveness: nil))
+        let usage = try #require(snapshot.identifier(identity("usage")))
+        let wallet = try #require(snapshot.identifier(identity("wallet")))
+        let tables = KernelTables(snapshot, workloads: workloads, direct: true)
+        #expect(tables.verdicts[VerdictKey(source: usage, destination: wallet)] == .proxy && tables.localEndpoints[wallet] == nil)
     }
 
     @Test func aServiceWithoutEndpointsIsDeadAndEndpointsAreMarked() throws {

@@ -5,7 +5,7 @@ internal import MeshTypes
 struct PolicyDocument {
     static let keys = [
         "service", "allow", "deny", "mTLS", "timeouts", "retries", "rate_limit", "circuit_breaker", "concurrency", "queue",
-        "balance", "routes",
+        "balance", "routes", "health",
     ]
 
     private let aliases: [ServiceName: ServiceName]
@@ -40,6 +40,7 @@ struct PolicyDocument {
             queue.report("a queue without `concurrency`: nothing would ever wait", "say how many requests are answered at one moment")
         }
         (policy.balance, policy.affinity) = mapping["balance"].map(traffic.balance) ?? (.leastOutstanding, nil)
+        policy.health = mapping["health"].flatMap(HealthDocument.read)
         policy.routes = mapping["routes"]?.list()?.compactMap { traffic.route($0, of: policy) } ?? []
         return policy
     }

@@ -11,6 +11,7 @@ internal import Synchronization
 package final class DataPlane: Sendable {
     private let workers: [Worker]
     private let shared: SharedState
+    private let prober: HealthProber
 
     /// - Parameters:
     ///   - rings: one for each worker; their number is the number of workers.
@@ -20,7 +21,8 @@ package final class DataPlane: Sendable {
     package init(
         options: DataPlaneOptions, rings: [FlowRing], origin: @escaping OriginLookup,
         nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _ in },
-        breakerReport: @escaping BreakerReport = { _, _ in }, globalRates: GlobalRates? = nil
+        breakerReport: @escaping BreakerReport = { _, _ in }, healthReport: @escaping HealthReport = { _ in },
+        globalRates: GlobalRates? = nil
     ) throws(SystemError) {
         shared = SharedState(
             options: options, origin: origin, nameConnection: nameConnection, report: report, breakerReport: breakerReport,
@@ -28,20 +30,32 @@ package final class DataPlane: Sendable {
         var workers: [Worker] = []
         for (index, ring) in rings.enumerated() { workers.append(try Worker(index: index, shared: shared, ring: ring)) }
         self.workers = workers
+        prober = try HealthProber(
+            shared: shared,
+            announce: { [workers] service in
+                for worker in workers { worker.mailbox.post(.healthChanged(service)) }
+            }, report: healthReport)
     }
 
     package func start() {
         for worker in workers { worker.start() }
+        prober.start()
     }
 
     /// Ends the workers; what they carry is reset.
-    package func stop() { post(.stop) }
+    package func stop() {
+        prober.mailbox.post(.stop)
+        post(.stop)
+    }
 
     /// No new tunnels or flows; those there are go on until they end or `stop`.
     package func drain() { post(.drain) }
 
     /// Workers adopt it between events.
-    package func publish(_ snapshot: Snapshot) { post(.adopt(snapshot)) }
+    package func publish(_ snapshot: Snapshot) {
+        post(.adopt(snapshot))
+        prober.mailbox.post(.adopt(snapshot))
+    }
 
     /// The generation that each worker last adopted.
     package var adoptedGenerations: [UInt64] { workers.map { $0.generation.load(ordering: .relaxed) } }
@@ -52,12 +66,16 @@ package final class DataPlane: Sendable {
         descriptor: consuming NetworkNamespace
     ) {
         let namespace = NamespaceBox(descriptor)
+        prober.mailbox.post(.enter(index, namespace))
         post(.capture(CaptureListener(socket: FileDescriptorBox(v4), namespace: index, descriptor: namespace)))
         if let v6 { post(.capture(CaptureListener(socket: FileDescriptorBox(v6), namespace: index, descriptor: namespace))) }
     }
 
     /// Takes no more connections there; those there are go on.
-    package func release(_ namespace: NamespaceIndex) { post(.release(namespace)) }
+    package func release(_ namespace: NamespaceIndex) {
+        post(.release(namespace))
+        prober.mailbox.post(.leave(namespace))
+    }
 
     /// Listens for HBONE: a socket for each worker on one address (SO_REUSEPORT).
     package func serveTunnels(on address: SocketAddress) throws(SystemError) {
@@ -82,6 +100,12 @@ package final class DataPlane: Sendable {
     package func load(of service: ServiceID) -> (service: BreakerName, endpoints: [EndpointStatus])? {
         shared.loads.existing(service)?.status(now: MonotonicClock.now())
     }
+
+    /// This node's endpoints that are checked, and how they are.
+    package var health: [EndpointHealth] { shared.health.all }
+
+    /// What came of probes since the start.
+    package var healthTallies: [HealthTally: UInt64] { shared.health.counts }
 
     /// Of each worker, as of the last turn of its loop.
     package func counters() -> [WorkerCounters] { workers.map { $0.published.withLock { $0 } } }

@@ -13,6 +13,7 @@ final class SharedState: Sendable {
     /// nil where nobody counts for all nodes: such limits are enforced here.
     let globalRates: GlobalRates?
     let admissions = Admissions()
+    let health = HealthBoard()
     let origin: OriginLookup
     let nameConnection: NameConnectionHandler?
     let report: HandshakeReport
@@ -55,6 +56,8 @@ enum WorkerMessage: Sendable {
     case turnedAway(SlabHandle, UInt64, DenialReason)
     /// The lease that a request waited for was answered, or will not be.
     case leased(SlabHandle, UInt64, LeaseOutcome)
+    /// The checks of this node's endpoints of a service say something new.
+    case healthChanged(ServiceID)
     case listConnections(@Sendable ([LiveConnection]) -> Void)
     case drain
     case stop

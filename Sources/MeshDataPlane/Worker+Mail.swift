@@ -19,6 +19,7 @@ extension Worker {
             case .admitted(let handle, let service, let number): admitted(handle, service, number)
             case .turnedAway(let handle, let number, let reason): turnedAway(handle, number, reason)
             case .leased(let handle, let number, let outcome): leased(handle, number, outcome)
+            case .healthChanged(let service): announceHealth(of: service)
             case .listConnections(let answer): answer(listConnections())
             case .drain: drainAll()
             case .stop: isStopping = true

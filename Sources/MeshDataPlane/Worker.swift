@@ -82,6 +82,7 @@ final class Worker: @unchecked Sendable {
     var resumed: [SlabHandle] = []
     var budget = RetryBudget()
     var isDraining = false
+    var feedsBeatAt: UInt64 = 0
     /// Given up to accept and refuse a connection when descriptors run out.
     var reserve: Int32
     /// The flow whose socket was told that more follows.
@@ -172,6 +173,7 @@ final class Worker: @unchecked Sendable {
         while let handle = callerSessionDeadlines.popDue(now: now) { checkCallerSession(handle) }
         while let handle = endpointSessionDeadlines.popDue(now: now) { checkEndpointSession(handle) }
         while let (handle, due) = timers.popDue(now: now) { callerTimer(handle, due) }
+        beatHealthFeeds()
         finishBatch()
         if now &- publishedAt > Self.publishInterval {
             publishedAt = now

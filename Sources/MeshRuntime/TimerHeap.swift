@@ -12,6 +12,7 @@ package struct TimerHeap: ~Copyable {
     package init() {}
 
     package var count: Int { entries.count }
+    package var nextDue: UInt64? { entries.first?.due }
 
     /// - Parameter due: a monotonic clock's nanoseconds.
     package mutating func schedule(_ handle: SlabHandle, at due: UInt64) {

@@ -41,6 +41,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case injectedFault = 84
     case shed = 92
     case limitUnavailable = 93
+    case endpointNotReady = 85
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -83,6 +84,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .injectedFault: "injected_fault"
         case .shed: "load_shed"
         case .limitUnavailable: "limit_unavailable"
+        case .endpointNotReady: "endpoint_not_ready"
         }
     }
 

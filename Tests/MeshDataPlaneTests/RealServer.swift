@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import MeshSystem
 import MeshTypes
 import Synchronization
@@ -11,10 +12,12 @@ final class RealServer: Sendable {
 
     let address: SocketAddress
     private let log: String
+    private let directory: String
     private let process: Mutex<Process?>
 
     init(_ kind: Kind) throws {
         let directory = try Scratch.directory()
+        self.directory = directory
         log = directory + "/requests.log"
         // Free a moment ago; whoever takes it meanwhile makes the start fail, not the test pass.
         let port = try TestListener().address.port
@@ -56,6 +59,11 @@ final class RealServer: Sendable {
         }
     }
 
+    /// What nginx answers on `/ready`: 200, or 503.
+    func setReady(_ isReady: Bool) {
+        if isReady { unlink(directory + "/unready") } else { close(open(directory + "/unready", O_CREAT | O_WRONLY, 0o644)) }
+    }
+
     /// Method and target of all requests so far.
     var requests: [String] {
         let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
@@ -70,7 +78,10 @@ final class RealServer: Sendable {
           log_format line '$request'; access_log \(log) line;
           client_body_temp_path \(directory)/body; proxy_temp_path \(directory)/proxy; fastcgi_temp_path \(directory)/fastcgi;
           uwsgi_temp_path \(directory)/uwsgi; scgi_temp_path \(directory)/scgi;
-          server { listen 127.0.0.1:\(port); location / { return 200 'yes'; } }
+          server {
+            listen 127.0.0.1:\(port); location / { return 200 'yes'; }
+            location /ready { if (-f \(directory)/unready) { return 503; } return 200 'ready'; }
+          }
         }
 
         """

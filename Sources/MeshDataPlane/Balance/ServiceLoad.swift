@@ -27,6 +27,20 @@ final class ServiceLoad: Sendable {
         return events
     }
 
+    /// What checks say of an endpoint, here or on its node (R5.5). - Parameter until: when it will not be believed any more.
+    func learn(_ readiness: Readiness, of address: SocketAddress, until: UInt64, now: UInt64) {
+        balance.withLock { $0.learn(readiness, of: address, until: until, now: now) }
+    }
+
+    /// An endpoint of the service is not ready, while enough others may be.
+    func spares(_ address: SocketAddress, _ service: SnapshotService, _ snapshot: Snapshot, now: UInt64) -> Bool {
+        balance.withLock { balance in
+            balance.adopt(
+                service.endpoints, service.traffic.balance, here: snapshot.node.locality, generation: snapshot.generation, now: now)
+            return balance.spares(address, now: now)
+        }
+    }
+
     func release(_ ticket: EndpointTicket) { balance.withLock { $0.release(ticket) } }
 
     func status(now: UInt64) -> (service: BreakerName, endpoints: [EndpointStatus]) {

@@ -52,7 +52,8 @@ extension Worker {
         }
         switch authorise(from: tunnel.peer, to: tunnel.local, in: snapshot) {
         case .refused(let reason): return (nil, nil, reason)
-        case .permitted(let permit): return (permit, delivery, .none)
+        case .permitted(let permit):
+            return spares(authority, tunnel, snapshot) ? (nil, nil, .endpointNotReady) : (permit, delivery, .none)
         }
     }
 

@@ -39,7 +39,7 @@ package struct OwnAnswer {
         case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload: 403
         case .rateLimited: 429
         case .deadlineExceeded, .endpointTimeout: 504
-        case .noEndpoint, .overloaded, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable: 503
+        case .noEndpoint, .overloaded, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable, .endpointNotReady: 503
         case .badRequest: 400
         default: 502
         }

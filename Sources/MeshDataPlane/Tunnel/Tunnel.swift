@@ -39,6 +39,7 @@ final class Tunnel {
     /// Flows whose stream waits until the tunnel is open, and has room for it. One that has left since is still here.
     var waiting: [SlabHandle] = []
     var streams = 0
+    var feed = TunnelFeed()
     /// Bytes that slow readers have not taken.
     var backlog = 0
     /// Received bytes whose connection credit is withheld because of the backlog.

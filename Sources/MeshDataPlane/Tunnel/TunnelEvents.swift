@@ -13,8 +13,15 @@ enum TunnelEvents: HBONEHandlers {
         }
     }
 
+    /// The stream is the tunnel's health feed.
+    @inline(__always)
+    private static func withFeed(_ owner: Owner, _ body: (Tunnel) -> Void) {
+        Unmanaged<Tunnel>.fromOpaque(owner)._withUnsafeGuaranteedRef { body($0) }
+    }
+
     static func request(_ owner: Owner, stream: StreamID, _ request: borrowing ConnectRequest) -> UInt64 {
         let tunnel = Unmanaged<Tunnel>.fromOpaque(owner).takeUnretainedValue()
+        if request.authority == HealthFeed.authority { return tunnel.worker.beginFeed(tunnel, stream) }
         return tunnel.worker.beginIncoming(tunnel, stream, copy request)
     }
 
@@ -24,12 +31,14 @@ enum TunnelEvents: HBONEHandlers {
     }
 
     static func response(_ owner: Owner, token: UInt64, status: Int, reason: DenialReason) {
+        if token == TunnelFeed.token { return withFeed(owner) { $0.worker.feedAnswered($0, status: status) } }
         with(owner, token) { tunnel, handle, flow in
             tunnel.worker.streamAnswered(handle, flow, tunnel, status: status, reason: reason)
         }
     }
 
     static func data(_ owner: Owner, token: UInt64, _ bytes: UnsafeRawBufferPointer) {
+        if token == TunnelFeed.token { return withFeed(owner) { $0.worker.feedData($0, bytes) } }
         Unmanaged<Tunnel>.fromOpaque(owner)._withUnsafeGuaranteedRef { tunnel in
             tunnel.worker.streamData(SlabHandle(rawValue: token), tunnel, bytes)
         }
@@ -44,12 +53,14 @@ enum TunnelEvents: HBONEHandlers {
     }
 
     static func closed(_ owner: Owner, token: UInt64) {
+        if token == TunnelFeed.token { return withFeed(owner) { $0.worker.feedClosed($0) } }
         with(owner, token) { tunnel, handle, flow in tunnel.worker.streamClosed(handle, flow) }
     }
 
     static func pull(_ owner: Owner, token: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> PullResult {
         Unmanaged<Tunnel>.fromOpaque(owner)._withUnsafeGuaranteedRef { tunnel in
-            tunnel.worker.pull(SlabHandle(rawValue: token), into: buffer)
+            if token == TunnelFeed.token { return tunnel.worker.pullFeed(tunnel, into: buffer) }
+            return tunnel.worker.pull(SlabHandle(rawValue: token), into: buffer)
         }
     }
 

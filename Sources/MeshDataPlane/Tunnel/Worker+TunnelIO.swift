@@ -103,6 +103,7 @@ extension Worker {
             handlers: TunnelEvents.self, now: now)
         counters.tunnelsOpened += 1
         keepaliveDeadlines.schedule(tunnel.handle, now: now)
+        openFeed(tunnel)
         startWaiting(tunnel)
         markDirty(tunnel)
     }

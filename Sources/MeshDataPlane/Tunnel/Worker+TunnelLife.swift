@@ -31,6 +31,7 @@ extension Worker {
     func drain(_ tunnel: Tunnel) {
         guard !tunnel.isDraining else { return }
         retire(tunnel)
+        endFeed(tunnel)
         tunnel.session?.goAway()
         markDirty(tunnel)
     }
@@ -145,6 +146,9 @@ extension Worker {
             case .notAllowed, .denied, .peerIdentity:
                 leaveTunnel(flow)
                 return give(up: handle, flow, reason)
+            case .endpointNotReady:
+                learnRefusal(flow)
+                return attemptFailed(handle, flow, reason)
             default: return attemptFailed(handle, flow, reason == .none ? .endpointRefused : reason)
             }
         }

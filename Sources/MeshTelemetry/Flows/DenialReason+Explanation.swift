@@ -44,6 +44,8 @@ extension DenialReason {
             "more requests come than the callee can answer, so its queue stands; call less often, or raise concurrency or the instances"
         case .limitUnavailable: "the server that counts for all nodes is away and limits.unavailable is refuse; see myelinctl status"
         case .injectedFault: "a fault: of the callee's policy asks for it; remove it when the test is over"
+        case .endpointNotReady:
+            "the endpoint fails its health checks while others do not; myelinctl endpoints on its node says what it answers"
         case .endpointClosed: "the callee closed the connection without an answer; did it crash or restart"
         }
     }

@@ -26,18 +26,20 @@ extension NodeAdmin {
         let snapshot = await parts.reconciler.snapshot
         let carried = await parts.dataPlane.connections().filter { $0.record.reporter == .source }
         let flows = Dictionary(grouping: carried, by: \.record.endpoint).mapValues(\.count)
+        let checked = Dictionary(parts.dataPlane.health.map { ($0.address, $0) }) { first, _ in first }
         return snapshot.allServices.sorted { $0.identity < $1.identity }.flatMap { service in
             let known = Dictionary(
                 parts.dataPlane.load(of: service.id)?.endpoints.map { ($0.address, $0) } ?? []
             ) { first, _ in first }
             return service.endpoints.map { endpoint in
-                EndpointView(
+                let health = Self.health(of: endpoint, service, checked[endpoint.address], known[endpoint.address])
+                return EndpointView(
                     service: "\(service.identity.name)", namespace: service.identity.namespace, address: endpoint.address.description,
                     node: endpoint.locality.node, zone: endpoint.locality.zone, version: endpoint.version,
                     distance: "\(snapshot.node.locality.distance(to: endpoint.locality))", tunnel: endpoint.tunnel.description,
                     flows: flows[endpoint.address] ?? 0, weight: endpoint.weight,
                     state: (known[endpoint.address]?.state ?? .closed).rawValue, outstanding: known[endpoint.address]?.outstanding ?? 0,
-                    latencyMilliseconds: known[endpoint.address].map { $0.latency / .milliseconds(1) } ?? 0)
+                    latencyMilliseconds: known[endpoint.address].map { $0.latency / .milliseconds(1) } ?? 0, health: health)
             }
         }
     }

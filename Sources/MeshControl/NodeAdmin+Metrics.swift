@@ -13,6 +13,7 @@ extension NodeAdmin {
         families += await controlFamilies()
         families.append(parts.breakers.family())
         families += parts.sharedLimits?.families() ?? []
+        families += healthFamilies()
         return MetricFamily.exposition(families)
     }
 

@@ -46,8 +46,8 @@ struct NodeParts {
         do throws(SystemError) {
             names = try Self.nameServer(configuration, capture: capture)
             dataPlane = try Self.dataPlane(
-                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers, globalRates: sharedLimits?.rates,
-                log: log)
+                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers,
+                journal: HealthJournal(numbers: numbers, log: log), globalRates: sharedLimits?.rates, log: log)
             try dataPlane.serveTunnels(on: tunnel)
         } catch {
             throw StartFailure(
@@ -155,7 +155,7 @@ struct NodeParts {
 
     private static func dataPlane(
         _ configuration: NodeConfiguration, descriptors: Int, rings: [FlowRing], names: NameServer, breakers: BreakerWatch,
-        globalRates: GlobalRates?, log: Logger
+        journal: HealthJournal, globalRates: GlobalRates?, log: Logger
     ) throws(SystemError) -> DataPlane {
         var options = DataPlaneOptions()
         options.workers = configuration.workers
@@ -179,7 +179,7 @@ struct NodeParts {
                 log.warning(
                     "tunnel refused",
                     metadata: ["reason": "\(failure.reason.code)", "detail": "\(failure.detail)", "peer": "\(peer)"])
-            }, breakerReport: { breakers.note($0, $1) }, globalRates: globalRates)
+            }, breakerReport: { breakers.note($0, $1) }, healthReport: { journal.note($0) }, globalRates: globalRates)
     }
 
     private static func reconciler(

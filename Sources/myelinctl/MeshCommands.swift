@@ -34,7 +34,7 @@ struct EndpointsCommand: AsyncParsableCommand {
             [
                 Column("SERVICE") { "\($0.namespace)/\($0.service)" }, Column("ADDRESS") { $0.address }, Column("NODE") { $0.node },
                 Column("ZONE") { $0.zone }, Column("DISTANCE") { $0.distance }, Column("VERSION") { $0.version },
-                Column("STATE") { $0.state }, Column("OUTSTANDING") { "\($0.outstanding)" },
+                Column("HEALTH") { $0.health.text }, Column("STATE") { $0.state }, Column("OUTSTANDING") { "\($0.outstanding)" },
                 Column("LATENCY") { $0.latencyMilliseconds > 0 ? String(format: "%.1f ms", $0.latencyMilliseconds) : "-" },
                 Column("TUNNEL") { $0.tunnel },
                 Column("FLOWS") { "\($0.flows)" },

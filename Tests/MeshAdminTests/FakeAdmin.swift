@@ -55,7 +55,8 @@ final class FakeAdmin: AdminSource {
         ["wallet", "usage"].map {
             EndpointView(
                 service: $0, namespace: "default", address: "10.1.0.2:8080", node: "n1", zone: "z1", version: "v1", distance: "node",
-                tunnel: "10.0.0.1:15008", flows: 3, weight: 1, state: "closed", outstanding: 2, latencyMilliseconds: 1.5)
+                tunnel: "10.0.0.1:15008", flows: 3, weight: 1, state: "closed", outstanding: 2, latencyMilliseconds: 1.5,
+                health: HealthView(state: .unready, isHanging: true, since: "2026-01-01T00:00:00Z", failure: "answered 503"))
         }
     }
 

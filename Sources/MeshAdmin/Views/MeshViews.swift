@@ -47,11 +47,13 @@ package struct EndpointView: Codable, Sendable {
     package let outstanding: Int
     /// Of its answers, the slow ones weighing more; 0 before the first.
     package let latencyMilliseconds: Double
+    package let health: HealthView
 
     package init(
         service: String, namespace: String, address: String, node: String, zone: String, version: String, distance: String, tunnel: String,
-        flows: Int, weight: Int, state: String, outstanding: Int, latencyMilliseconds: Double
+        flows: Int, weight: Int, state: String, outstanding: Int, latencyMilliseconds: Double, health: HealthView
     ) {
+        self.health = health
         self.service = service
         self.namespace = namespace
         self.address = address

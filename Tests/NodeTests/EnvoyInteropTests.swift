@@ -87,6 +87,8 @@ import Testing
               - {service: foreign, port: 7300, endpoints: [{address: \(far.outsideIPv4), port: 7300, tunnel: "\(far.outsideIPv4):15443"}]}
             """
         for node in lab.nodes { try lab.write(registryText: text, file: "foreign.yaml", on: node) }
+        // Envoy knows nothing of health feeds: it takes the stream for one more connection of the workload's.
+        try lab.write(policy: "allow: []\nhealth: {readiness: {tcp: true}}\n", of: "foreign")
         var result = try send()
         for _ in 0..<20 where !result.succeeded {
             usleep(250_000)
@@ -95,6 +97,7 @@ import Testing
         #expect(result.succeeded, "\(result); Envoy: \(envoy.output.suffix(500))")
         let line = try awaitLine(on: lab.nodes[1]) { $0.contains(spiffe("foreign")) && $0.contains("\"bytes_sent\":\(Self.size)") }
         #expect(line?.contains("\"path\":\"tunnel\"") == true)
+        #expect(try lab.control(lab.nodes[1], ["endpoints", "foreign"]).output.contains("unknown"))
     }
 
     private func send() throws -> CommandResult {

@@ -66,6 +66,14 @@ package struct ServicePolicy: Sendable {
         }
     }
 
+    /// `request_headers:`, `response_headers:` and `rewrite:`; nil where the entry does not say.
+    package struct Changes: Hashable, Sendable {
+        package var request: HeaderChanges?
+        package var response: HeaderChanges?
+        package var rewrite: Rewrite?
+        package init() {}
+    }
+
     /// One entry of `routes:`.
     package struct Route: Hashable, Sendable {
         package var match = RouteMatch()
@@ -75,6 +83,7 @@ package struct ServicePolicy: Sendable {
         package var split: [VersionShare] = []
         package var fault: InjectedFault?
         package var redirect: Redirect?
+        package var changes = Changes()
         package init() {}
     }
 
@@ -95,6 +104,7 @@ package struct ServicePolicy: Sendable {
     package var routes: [Route] = []
     /// `health:`; nil: nothing is checked.
     package var health: HealthRules?
+    package var changes = Changes()
     /// Where the policy stands: its file, line 1.
     package let location: RuleLocation
 
@@ -117,6 +127,9 @@ package struct ServicePolicy: Sendable {
             if concurrency != nil { keys.append("concurrency") }
             if queue != nil { keys.append("queue") }
             if !routes.isEmpty { keys.append("routes") }
+            if changes.request != nil { keys.append("request_headers") }
+            if changes.response != nil { keys.append("response_headers") }
+            if changes.rewrite != nil { keys.append("rewrite") }
         } else if !sharesLimits {
             // Each node enforces the whole limit instead.
             if rateLimit?.reach == .global { keys.append("rate_limit.scope") }

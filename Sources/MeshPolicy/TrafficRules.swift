@@ -37,6 +37,22 @@ package struct RequestRules: Hashable, Sendable {
     }
 }
 
+/// How messages are changed on their way.
+package struct MessageChanges: Hashable, Sendable {
+    package var request = HeaderChanges.none
+    package var response = HeaderChanges.none
+    package var rewrite: Rewrite?
+
+    package init() {}
+
+    /// - Parameter inherited: what the service says for all its requests.
+    init(_ changes: ServicePolicy.Changes, inherited: MessageChanges = MessageChanges()) {
+        request = changes.request ?? inherited.request
+        response = changes.response ?? inherited.response
+        rewrite = changes.rewrite ?? inherited.rewrite
+    }
+}
+
 /// Some of a service's requests, and what is different for them.
 package struct RouteRules: Hashable, Sendable {
     package let match: RouteMatch
@@ -45,6 +61,7 @@ package struct RouteRules: Hashable, Sendable {
     package let split: [VersionShare]
     package let fault: InjectedFault?
     package let redirect: Redirect?
+    package let changes: MessageChanges
 }
 
 /// How requests to one service are treated: its policy file's keys, with the platform's defaults where it has none (R4, R5).
@@ -59,6 +76,7 @@ package struct TrafficRules: Hashable, Sendable {
     package var queue = ServicePolicy.Queue()
     /// What is asked of the endpoints, by their own nodes; nil for nothing.
     package var health: HealthRules?
+    package var changes = MessageChanges()
 
     package init() {}
 
@@ -75,11 +93,14 @@ package struct TrafficRules: Hashable, Sendable {
         concurrency = policy.concurrency
         queue = policy.queue ?? ServicePolicy.Queue()
         health = policy.health
+        let changes = MessageChanges(policy.changes)
+        self.changes = changes
         routes = policy.routes.map { route in
             RouteRules(
                 match: route.match,
                 requests: RequestRules(route.timeouts, route.retries, route.rateLimit, inherited: requests),
-                split: route.split, fault: route.fault, redirect: route.redirect)
+                split: route.split, fault: route.fault, redirect: route.redirect,
+                changes: MessageChanges(route.changes, inherited: changes))
         }
     }
 }

@@ -5,7 +5,7 @@ internal import MeshTypes
 struct PolicyDocument {
     static let keys = [
         "service", "allow", "deny", "mTLS", "timeouts", "retries", "rate_limit", "circuit_breaker", "concurrency", "queue",
-        "balance", "routes", "health",
+        "balance", "routes", "health", "request_headers", "response_headers", "rewrite",
     ]
 
     private let aliases: [ServiceName: ServiceName]
@@ -41,6 +41,7 @@ struct PolicyDocument {
         }
         (policy.balance, policy.affinity) = mapping["balance"].map(traffic.balance) ?? (.leastOutstanding, nil)
         policy.health = mapping["health"].flatMap(HealthDocument.read)
+        policy.changes = traffic.changes(mapping, prefix: "/")
         policy.routes = mapping["routes"]?.list()?.compactMap { traffic.route($0, of: policy) } ?? []
         return policy
     }

@@ -4,7 +4,9 @@ internal import MeshTypes
 
 /// Reads the entries of `routes:`.
 extension TrafficDocument {
-    private static let routeKeys = ["match", "timeouts", "retries", "rate_limit", "split", "fault", "redirect"]
+    private static let routeKeys = [
+        "match", "timeouts", "retries", "rate_limit", "split", "fault", "redirect", "request_headers", "response_headers", "rewrite",
+    ]
     private static let matchKeys = ["operation", "path", "prefix", "template", "method", "headers", "query"]
 
     /// - Parameter policy: what the file says of all requests.
@@ -24,6 +26,11 @@ extension TrafficDocument {
         route.split = mapping["split"].map(split) ?? []
         route.fault = mapping["fault"].flatMap(fault)
         route.redirect = mapping["redirect"].flatMap(redirect)
+        let prefix = if case .prefix(let bytes) = route.match.path { String(decoding: bytes, as: UTF8.self) } else { nil as String? }
+        route.changes = changes(mapping, prefix: prefix)
+        if route.redirect != nil, route.changes.rewrite != nil {
+            value.report("both `redirect` and `rewrite`: a redirected request goes nowhere", "leave one of the two out")
+        }
         if route.redirect != nil, !route.split.isEmpty {
             value.report("both `redirect` and `split`: a redirected request reaches no version", "leave one of the two out")
         }

@@ -113,6 +113,8 @@ struct Exchange: BitwiseCopyable {
     var body = BodyProgress(.none)
     /// The head as endpoints get it.
     var head = ByteQueue()
+    /// What the policy changes in the fields of the answer (`HeaderChanges.encoded`); nothing as a rule.
+    var answerChanges = ByteQueue()
     /// What was passed on of the body, to be sent again; given up beyond `replayLimit`.
     var replay = ByteQueue()
     var isReplayable = true
@@ -159,6 +161,7 @@ struct Exchange: BitwiseCopyable {
 
     mutating func free() {
         head.free()
+        answerChanges.free()
         replay.free()
     }
 }

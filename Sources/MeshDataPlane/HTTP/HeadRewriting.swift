@@ -1,4 +1,6 @@
+internal import MeshPolicy
 internal import MeshProtocols
+internal import MeshRouting
 internal import MeshTypes
 
 /// Heads as the mesh passes them on: written anew from what was parsed, so that the receiver can read them in one way only.
@@ -16,26 +18,31 @@ enum HeadRewriting {
 
     static func request(
         _ head: RequestHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, _ additions: RequestAdditions,
-        to writer: inout HeadWriter
+        _ changes: MessageChanges, to writer: inout HeadWriter
     ) {
         writer.removeAll()
         writer.append(head.methodName.slice(of: bytes))
         writer.append(" ")
-        if head.target.isEmpty { writer.append("/") } else { writer.append(head.target.slice(of: bytes)) }
+        let target = head.target.slice(of: bytes)
+        if let rewrite = changes.rewrite {
+            rewrite.write(target, to: &writer)
+        } else if target.isEmpty {
+            writer.append("/")
+        } else {
+            writer.append(target)
+        }
         writer.append(head.isOldVersion ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n")
-        if !head.authority.isEmpty {
+        if let host = changes.rewrite?.host {
+            writer.append("host: ")
+            writer.append(host)
+            writer.append("\r\n")
+        } else if !head.authority.isEmpty {
             writer.append("host: ")
             writer.append(head.authority.slice(of: bytes))
             writer.append("\r\n")
         }
-        for index in 0..<fields.count {
-            let field = fields[index]
-            switch field.kind {
-            case .host, .deadline, .reason: continue
-            case .grpcTimeout where head.isGRPC: continue
-            case .traceparent where additions.traceparent != nil: continue
-            default: if !field.kind.isHopByHop, !field.isNominated { writer.append(field, of: bytes) }
-            }
+        changes.request.encoded.withUnsafeBytes { encoded in
+            append(head, fields, bytes, additions, EncodedHeaderChanges(encoded), to: &writer)
         }
         if head.acceptsTrailers { writer.append("te: trailers\r\nconnection: te\r\n") }
         if !head.upgrade.isEmpty, additions.passesUpgrade {
@@ -55,10 +62,31 @@ enum HeadRewriting {
         writer.append("\r\n")
     }
 
+    /// The caller's own fields, but those of its connection, those that the mesh writes itself, and what a policy takes out; then what it puts in.
+    private static func append(
+        _ head: RequestHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, _ additions: RequestAdditions,
+        _ changes: EncodedHeaderChanges, to writer: inout HeadWriter
+    ) {
+        for index in 0..<fields.count {
+            let field = fields[index]
+            switch field.kind {
+            case .host, .deadline, .reason: continue
+            case .grpcTimeout where head.isGRPC: continue
+            case .traceparent where additions.traceparent != nil: continue
+            default: if passes(field, bytes, changes) { writer.append(field, of: bytes) }
+            }
+        }
+        writer.append(changes.lines)
+    }
+
+    private static func passes(_ field: HeaderField, _ bytes: UnsafeRawBufferPointer, _ changes: EncodedHeaderChanges) -> Bool {
+        !field.kind.isHopByHop && !field.isNominated && !changes.drop(field.name.slice(of: bytes))
+    }
+
     /// - Parameter closes: the caller's connection ends with this answer.
     static func response(
         _ head: ResponseHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, closes: Bool, keepsOldVersionAlive: Bool,
-        to writer: inout HeadWriter
+        _ changes: EncodedHeaderChanges = .none, to writer: inout HeadWriter
     ) {
         writer.removeAll()
         writer.append("HTTP/1.1 ")
@@ -68,9 +96,9 @@ enum HeadRewriting {
         writer.append("\r\n")
         for index in 0..<fields.count {
             let field = fields[index]
-            if field.kind.isHopByHop || field.isNominated || field.kind == .reason { continue }
-            writer.append(field, of: bytes)
+            if field.kind != .reason, passes(field, bytes, changes) { writer.append(field, of: bytes) }
         }
+        writer.append(changes.lines)
         if head.status == 101 {
             writer.append("connection: upgrade\r\nupgrade: ")
             writer.append(head.upgrade.slice(of: bytes))

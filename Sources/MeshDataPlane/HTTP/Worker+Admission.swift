@@ -12,16 +12,16 @@ extension Worker {
     /// What the policy says of the request whose head was parsed last.
     func rules(
         for request: RequestHead, _ bytes: UnsafeRawBufferPointer, to service: SnapshotService?, from origin: Caller.Origin
-    ) -> (rules: ExchangeRules, timeout: UInt64) {
-        guard let traffic = service?.traffic else { return (ExchangeRules(), RequestRules.defaultTimeout.nanoseconds) }
+    ) -> (rules: ExchangeRules, timeout: UInt64, changes: MessageChanges) {
+        guard let service else { return (ExchangeRules(), RequestRules.defaultTimeout.nanoseconds, MessageChanges()) }
+        let traffic = service.traffic
         var rules = ExchangeRules()
-        if let snapshot, let service {
-            rules.refusal = verdict(from: origin.source, to: service, on: request.target.slice(of: bytes), in: snapshot)
-        }
         var requests = traffic.requests
+        var changes = traffic.changes
         if let index = traffic.routes.firstIndex(where: { $0.match.matches(request, fields, bytes) }) {
             let route = traffic.routes[index]
             requests = route.requests
+            changes = route.changes
             rules.route = Int16(clamping: index)
             rules.version = route.split.drawn(using: &random).map { StableHash.of($0.version) } ?? 0
             if let fault = route.fault, fault.strikes(using: &random) {
@@ -33,7 +33,20 @@ extension Worker {
         rules.retriesAll = requests.retriesAll
         rules.tryTimeout = requests.tryTimeout ?? 0
         if traffic.balance.method == .hash { rules.affinity = affinity(traffic.affinity, bytes, origin) }
-        return (rules, requests.timeout)
+        rules.refusal = refusal(of: request.target.slice(of: bytes), changes.rewrite, at: service, from: origin)
+        return (rules, requests.timeout, changes)
+    }
+
+    /// Policy judges what the caller asked for, and what the service will be asked for: neither is a way around the other.
+    private func refusal(
+        of target: UnsafeRawBufferPointer, _ rewrite: Rewrite?, at service: SnapshotService, from origin: Caller.Origin
+    ) -> DenialReason {
+        guard let snapshot else { return .none }
+        let asked = verdict(from: origin.source, to: service, on: target, in: snapshot)
+        guard asked == .none, let rewrite else { return asked }
+        writer.removeAll()
+        rewrite.write(target, to: &writer)
+        return verdict(from: origin.source, to: service, on: writer.bytes, in: snapshot)
     }
 
     private func affinity(_ field: [UInt8]?, _ bytes: UnsafeRawBufferPointer, _ origin: Caller.Origin) -> UInt64 {

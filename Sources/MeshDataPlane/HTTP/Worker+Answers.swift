@@ -1,4 +1,5 @@
 internal import MeshProtocols
+internal import MeshRouting
 internal import MeshRuntime
 internal import MeshTelemetry
 internal import MeshTypes
@@ -72,7 +73,8 @@ extension Worker {
         upstream.pointee.keepsAlive = response.keepsAlive && !caller.pointee.exchange.isOldVersion
         let closes = closesAfter(response, caller)
         HeadRewriting.response(
-            response, fields, head, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion, to: &writer)
+            response, fields, head, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion,
+            EncodedHeaderChanges(caller.pointee.exchange.answerChanges.readable), to: &writer)
         caller.pointee.exchange.keepsAlive = !closes
         let following = UnsafeRawBufferPointer(rebasing: bytes[length...])
         return length + finishHead(following, handle, flow, upstream, callerHandle, caller)

@@ -17,7 +17,7 @@ extension Worker {
         case .success(let parsed): request = parsed
         }
         let origin = caller.pointee.origin
-        let (rules, timeout) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
+        let (rules, timeout, changes) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
         let timeLeft = min(timeout, request.callersTime ?? timeout)
         // In another protocol requests could not be told apart.
         let passesUpgrade = snapshot.map { decision(from: origin.source, to: origin.destination, in: $0).operations == nil } ?? false
@@ -26,7 +26,7 @@ extension Worker {
             traceparent: trace == nil
                 ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
             requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, timeLeft: timeLeft)
-        HeadRewriting.request(request, fields, bytes, additions, to: &writer)
+        HeadRewriting.request(request, fields, bytes, additions, changes, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)
             return false
@@ -39,6 +39,7 @@ extension Worker {
         exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
         exchange.body = BodyProgress(request.body)
         exchange.head.append(writer.bytes)
+        changes.response.encoded.withUnsafeBytes { exchange.answerChanges.append($0) }
         exchange.started = now
         exchange.deadline = now + timeLeft
         exchange.rules = rules

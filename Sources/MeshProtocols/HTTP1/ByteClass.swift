@@ -1,5 +1,5 @@
 /// Classes of bytes in HTTP messages. Bit sets instead of tables: a global table would cost a check on every use.
-enum ByteClass {
+package enum ByteClass {
     static let carriageReturn = UInt8(ascii: "\r")
     static let lineFeed = UInt8(ascii: "\n")
     static let space = UInt8(ascii: " ")
@@ -8,7 +8,7 @@ enum ByteClass {
 
     /// Of a token (RFC 9110 §5.6.2).
     @inline(__always)
-    static func isToken(_ byte: UInt8) -> Bool {
+    package static func isToken(_ byte: UInt8) -> Bool {
         // Bits of "!#$%&'*+-." and digits; "A"–"Z^_`a–z|~".
         let low: UInt64 = 0x03ff_6cfa_0000_0000
         let high: UInt64 = 0x57ff_ffff_c7ff_fffe
@@ -18,15 +18,15 @@ enum ByteClass {
 
     /// Of a field's value: visible, space, tab, or beyond ASCII (RFC 9110 §5.5).
     @inline(__always)
-    static func isFieldValue(_ byte: UInt8) -> Bool { byte >= 32 && byte != 127 || byte == tab }
+    package static func isFieldValue(_ byte: UInt8) -> Bool { byte >= 32 && byte != 127 || byte == tab }
 
     /// Of a request target: visible ASCII without what could start a fragment.
     @inline(__always)
-    static func isTarget(_ byte: UInt8) -> Bool { byte > 32 && byte < 127 && byte != UInt8(ascii: "#") }
+    package static func isTarget(_ byte: UInt8) -> Bool { byte > 32 && byte < 127 && byte != UInt8(ascii: "#") }
 
     /// Of a host and port (RFC 3986 §3.2.2), IPv6 brackets included, user information not.
     @inline(__always)
-    static func isHost(_ byte: UInt8) -> Bool {
+    package static func isHost(_ byte: UInt8) -> Bool {
         isAlphanumeric(byte) || byte == colon || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")
             || (isToken(byte) && byte != UInt8(ascii: "#") && byte != UInt8(ascii: "^") && byte != UInt8(ascii: "`")
                 && byte != UInt8(ascii: "|"))
@@ -40,7 +40,7 @@ enum ByteClass {
 
     /// ASCII letters in lower case; other bytes may change, so only letters and hyphens may be compared with it.
     @inline(__always)
-    static func lowered(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 32 : byte }
+    package static func lowered(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 32 : byte }
 
     static func hexadecimal(_ byte: UInt8) -> UInt64? {
         switch byte {

@@ -74,6 +74,8 @@ final class Worker: @unchecked Sendable {
     var idleUpstreams = UpstreamPool()
     var idleDeadlines = DeadlineQueue(delay: Worker.upstreamIdle)
     var timers = TimerHeap()
+    /// Those of flows; `timers` are the callers'.
+    var flowTimers = TimerHeap()
     var loads: [ServiceID: ServiceLoad] = [:]
     var random = FastRandom()
     var decisions: [UInt64: PolicyDecision] = [:]
@@ -174,6 +176,7 @@ final class Worker: @unchecked Sendable {
         while let handle = endpointSessionDeadlines.popDue(now: now) { checkEndpointSession(handle) }
         while let (handle, due) = timers.popDue(now: now) { callerTimer(handle, due) }
         beatHealthFeeds()
+        while let (handle, _) = flowTimers.popDue(now: now) { flowTimer(handle) }
         finishBatch()
         if now &- publishedAt > Self.publishInterval {
             publishedAt = now

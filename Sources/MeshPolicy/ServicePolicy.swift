@@ -13,9 +13,25 @@ package struct ServicePolicy: Sendable {
         package var request: Duration?
         /// `try`: one attempt, to the head of its answer.
         package var attempt: Duration?
+        /// `request: none`: no deadline for the whole request.
+        package var isUnbounded = false
+        /// No byte in either direction.
+        package var idle: Duration?
+        /// For a connection that changed its protocol, and for a request without a deadline.
+        package var stream: Duration?
         package init(request: Duration? = nil, attempt: Duration? = nil) {
             self.request = request
             self.attempt = attempt
+        }
+
+        /// - Parameter outer: what holds where these do not say.
+        package func inheriting(_ outer: Timeouts) -> Timeouts {
+            var times = self
+            if request == nil, !isUnbounded { (times.request, times.isUnbounded) = (outer.request, outer.isUnbounded) }
+            times.attempt = attempt ?? outer.attempt
+            times.idle = idle ?? outer.idle
+            times.stream = stream ?? outer.stream
+            return times
         }
     }
 
@@ -121,7 +137,9 @@ package struct ServicePolicy: Sendable {
     package func notEnforced(mayBeHTTP: Bool, sharesLimits: Bool = true) -> [String] {
         var keys: [String] = []
         if !mayBeHTTP {
-            if timeouts.request != nil { keys.append("timeouts.request") }
+            if timeouts.request != nil || timeouts.isUnbounded { keys.append("timeouts.request") }
+            if timeouts.idle != nil { keys.append("timeouts.idle") }
+            if timeouts.stream != nil { keys.append("timeouts.stream") }
             if retries != nil { keys.append("retries") }
             if rateLimit != nil { keys.append("rate_limit") }
             if concurrency != nil { keys.append("concurrency") }

@@ -8,11 +8,17 @@ package struct RequestRules: Hashable, Sendable {
     /// R5.1, R5.2.
     package static let defaultTimeout = Duration.seconds(3)
     package static let defaultRetries = 2
+    /// How long nothing may move of a request that has no deadline, unless its policy says otherwise.
+    package static let unboundedIdle = Duration.seconds(300)
 
-    /// For the whole request, retries included.
-    package var timeout = defaultTimeout.nanoseconds
+    /// For the whole request, retries included; nil for no deadline.
+    package var timeout: UInt64? = defaultTimeout.nanoseconds
     /// For one attempt, to the head of its answer; nil for as long as there is.
     package var tryTimeout: UInt64?
+    /// Without a byte in either direction; nil for no bound of its own.
+    package var idle: UInt64?
+    /// For a connection that changed its protocol, and for a request without a deadline.
+    package var stream: UInt64?
     /// Attempts after the first.
     package var retries = defaultRetries
     /// Also what is not idempotent may be sent again.
@@ -29,7 +35,10 @@ package struct RequestRules: Hashable, Sendable {
         self = inherited
         self.rateLimit = rateLimit
         if let time = timeouts.request { timeout = time.nanoseconds }
+        if timeouts.isUnbounded { timeout = nil }
         if let time = timeouts.attempt { tryTimeout = time.nanoseconds }
+        if let time = timeouts.idle { idle = time.nanoseconds }
+        if let time = timeouts.stream { stream = time.nanoseconds }
         if let retries {
             self.retries = retries.attempts
             retriesAll = retries.areForAll
@@ -102,5 +111,13 @@ package struct TrafficRules: Hashable, Sendable {
                 split: route.split, fault: route.fault, redirect: route.redirect,
                 changes: MessageChanges(route.changes, inherited: changes))
         }
+    }
+}
+
+extension UInt64 {
+    /// At most the largest number.
+    package func saturatingAdd(_ other: UInt64) -> UInt64 {
+        let (sum, overflows) = addingReportingOverflow(other)
+        return overflows ? .max : sum
     }
 }

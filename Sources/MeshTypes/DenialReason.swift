@@ -42,6 +42,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case shed = 92
     case limitUnavailable = 93
     case endpointNotReady = 85
+    case idleTimeout = 91
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -85,6 +86,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .shed: "load_shed"
         case .limitUnavailable: "limit_unavailable"
         case .endpointNotReady: "endpoint_not_ready"
+        case .idleTimeout: "idle_timeout"
         }
     }
 

@@ -30,8 +30,8 @@ struct ChangesDocumentTests {
         #expect(policy.changes.response == HeaderChanges(remove: ["server"]))
         #expect(policy.changes.rewrite?.path == .prefix(Array("/".utf8), with: Array("/v2/".utf8)))
         #expect(policy.changes.rewrite?.host == Array("wallet.internal:8080".utf8))
-        #expect(policy.notEnforced(isHTTP: true) == [])
-        #expect(Set(policy.notEnforced(isHTTP: false)).isSuperset(of: ["request_headers", "response_headers", "rewrite"]))
+        #expect(policy.notEnforced(mayBeHTTP: true) == [])
+        #expect(Set(policy.notEnforced(mayBeHTTP: false)).isSuperset(of: ["request_headers", "response_headers", "rewrite"]))
     }
 
     @Test func aRoutesOwnReplaceTheFiles() throws {

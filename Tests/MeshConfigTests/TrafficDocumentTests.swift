@@ -83,9 +83,31 @@ struct TrafficDocumentTests {
         #expect(rules.routes[0].requests.rateLimit == nil, "the file's own limit counts them")
     }
 
+    @Test func timesForLongRunsAreRead() throws {
+        let policy = try load(
+            """
+            timeouts: {request: none, idle: 30s, stream: 24h}
+            routes:
+              - {match: {path: /a}, timeouts: {request: 60s, try: 50s}}
+              - {match: {path: /chat}, timeouts: {request: 5s, idle: 60s, stream: 1h}}
+            """)
+        #expect(policy.timeouts.isUnbounded && policy.timeouts.request == nil)
+        let rules = TrafficRules(policy)
+        #expect(rules.requests.timeout == nil && rules.requests.idle == 30_000_000_000 && rules.requests.stream == 86_400_000_000_000)
+        #expect(rules.routes[0].requests.timeout == 60_000_000_000 && rules.routes[0].requests.idle == 30_000_000_000)
+        #expect(rules.routes[1].requests.timeout == 5_000_000_000 && rules.routes[1].requests.idle == 60_000_000_000)
+        #expect(Set(policy.notEnforced(mayBeHTTP: false)).isSuperset(of: ["timeouts.request", "timeouts.idle", "timeouts.stream"]))
+        #expect(try load("timeouts: {try: 10s, request: none}\n").timeouts.attempt == .seconds(10))
+    }
+
     @Test(arguments: [
         ("timeouts: {request: 1s, try: 2s}\n", "try of 2s is longer"),
         ("timeouts: {try: 4s}\n", "longer than the whole request's 3s"),
+        ("timeouts: {request: 5s, idle: 6s}\n", "idle time of 6s is longer than the whole request's 5s"),
+        ("timeouts: {idle: 6s, stream: 5s}\n", "idle time of 6s is longer than the stream's 5s"),
+        ("timeouts: {request: never}\n", "a time from 1ms to 1h"),
+        ("timeouts: {stream: 25h}\n", "a time from 1ms to 24h"),
+        ("timeouts: {stream: 10s}\nroutes: [{match: {path: /a}, timeouts: {idle: 11s}}]\n", "longer than the stream's 10s"),
         ("retries: {enabled: true, attempts: 0}\n", "retries are on, yet attempts is 0"),
         ("retries: {enabled: false, attempts: 2}\n", "retries are off"),
         ("retries: {enabled: false, methods: all}\n", "methods is all"),
@@ -111,6 +133,6 @@ struct TrafficDocumentTests {
         try scratch.write(text, to: "wallet.yaml")
         let found = errors { () throws(DocumentErrors) in try PolicyDocuments.load(directory: scratch.path, namespace: "default") }
         #expect(found.contains { "\($0)".contains(message) }, "\(found)")
-        #expect(found.allSatisfy { $0.line == 1 })
+        #expect(found.allSatisfy { $0.line == text.count { $0 == "\n" } })
     }
 }

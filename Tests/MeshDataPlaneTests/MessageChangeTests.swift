@@ -24,7 +24,7 @@ extension DataPlaneTests {
                 $0.changes.request = HeaderChanges(set: [("x-a", "new")], add: [("x-d", "added")], remove: ["x-c"])
                 $0.changes.response = HeaderChanges(set: [("x-b", "3")], remove: ["server"])
             }
-            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, isHTTP: true, isLocal: isLocal)
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http, isLocal: isLocal)
             let caller = try HTTPCaller(mesh)
             for _ in 0..<2 {
                 let answer = try #require(caller.ask("GET /", "X-A: old\r\nx-a: older\r\nx-d: own\r\nX-C: gone\r\nx-e: kept\r\n"))
@@ -41,7 +41,7 @@ extension DataPlaneTests {
                 .raw("HTTP/1.1 103 Hints\r\nx-b: 1\r\n\r\nHTTP/1.1 200 OK\r\nx-b: 1\r\ncontent-length: 0\r\n\r\n")
             }
             let policy = TwoNodes.allowing { $0.changes.response = HeaderChanges(remove: ["x-b"]) }
-            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, isHTTP: true, isLocal: true)
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http, isLocal: true)
             let caller = try HTTPCaller(mesh)
             #expect(caller.ask("GET /")?.field("x-b") == "1")
             let answer = caller.answer()
@@ -56,7 +56,7 @@ extension DataPlaneTests {
                 route.changes.rewrite = rewrite(prefix("/old/", "/new/"), host: "other:81")
                 $0.routes = [route]
             }
-            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, isHTTP: true, isLocal: true)
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http, isLocal: true)
             let caller = try HTTPCaller(mesh)
             #expect(caller.ask("GET /old/a?b=c")?.status == 200)
             #expect(caller.ask("GET /other")?.status == 200)
@@ -76,7 +76,7 @@ extension DataPlaneTests {
                 outwards.changes.rewrite = rewrite(prefix("/internal/v1/callee/payout/", "/free/"))
                 $0.routes = [inwards, outwards]
             }
-            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, isHTTP: true, isLocal: true)
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http, isLocal: true)
             for path in ["/p/claim", "/internal/v1/callee/payout/claim", "/p/x/../claim"] {
                 let answer = try #require(try HTTPCaller(mesh).ask("POST \(path)", body: "x"))
                 #expect(answer.status == 403 && answer.field("x-myelin-reason") == "denied", "\(path)")

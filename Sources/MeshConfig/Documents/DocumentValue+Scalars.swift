@@ -90,6 +90,9 @@ extension DocumentValue {
     }
 
     /// Looks without reporting.
+    func isWord(_ word: String) -> Bool { node.scalar?.string == word }
+
+    /// Looks without reporting.
     var plainServiceName: ServiceName? { node.scalar.flatMap { ServiceName($0.string) } }
 
     package func label() -> String? {

@@ -15,11 +15,9 @@ extension TrafficDocument {
         var route = ServicePolicy.Route()
         if let match = mapping.required("match").flatMap(match) { route.match = match }
         route.timeouts = timeouts(mapping["timeouts"])
-        if let times = mapping["timeouts"], route.timeouts.request == nil || route.timeouts.attempt == nil {
-            check(
-                .init(
-                    request: route.timeouts.request ?? policy.timeouts.request, attempt: route.timeouts.attempt ?? policy.timeouts.attempt),
-                times)
+        if let times = mapping["timeouts"] {
+            let effective = route.timeouts.inheriting(policy.timeouts)
+            if effective != route.timeouts { check(effective, times) }
         }
         route.retries = mapping["retries"].flatMap(retries)
         route.rateLimit = mapping["rate_limit"].flatMap(rateLimit)

@@ -6,23 +6,47 @@ internal import MeshTypes
 /// Reads what a policy file says of how requests are treated: times, retries, limits, breakers, balancing. What contradicts itself is refused.
 struct TrafficDocument {
     static let times: ClosedRange<Duration> = .milliseconds(1) ... .seconds(3600)
+    /// Of what may stay open for long.
+    private static let longTimes: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
     private static let maximumQueue = 10_000
 
     let service: ServiceName
 
+    /// `{request: 5s, try: 2s, idle: 10s, stream: 60m}`; `request: none` for no deadline.
     func timeouts(_ value: DocumentValue?) -> ServicePolicy.Timeouts {
-        guard let value, let mapping = value.completeMapping(keys: ["request", "try"]) else { return ServicePolicy.Timeouts() }
-        let timeouts = ServicePolicy.Timeouts(
-            request: mapping["request"]?.duration(in: Self.times), attempt: mapping["try"]?.duration(in: Self.times))
+        guard let value, let mapping = value.completeMapping(keys: ["request", "try", "idle", "stream"]) else {
+            return ServicePolicy.Timeouts()
+        }
+        var timeouts = ServicePolicy.Timeouts()
+        if let request = mapping["request"] {
+            timeouts.isUnbounded = request.isWord("none")
+            if !timeouts.isUnbounded { timeouts.request = request.duration(in: Self.times) }
+        }
+        timeouts.attempt = mapping["try"]?.duration(in: Self.times)
+        timeouts.idle = mapping["idle"]?.duration(in: Self.longTimes)
+        timeouts.stream = mapping["stream"]?.duration(in: Self.longTimes)
+        if let idle = timeouts.idle, let request = timeouts.request, idle > request, timeouts.stream == nil {
+            value.report(
+                "an idle time of \(idle.short) is longer than the whole request's \(request.short)",
+                "shorten `idle`; if it is meant for connections that change their protocol, say how long those last with `stream`")
+        }
         check(timeouts, value)
         return timeouts
     }
 
-    /// A try cannot take longer than all tries together.
+    /// What is part of something cannot take longer than the whole.
     func check(_ timeouts: ServicePolicy.Timeouts, _ value: DocumentValue) {
-        let whole = timeouts.request ?? RequestRules.defaultTimeout
-        guard let attempt = timeouts.attempt, attempt > whole else { return }
-        value.report("a try of \(attempt.short) is longer than the whole request's \(whole.short)", "shorten `try`, or lengthen `request`")
+        if let attempt = timeouts.attempt, !timeouts.isUnbounded {
+            let whole = timeouts.request ?? RequestRules.defaultTimeout
+            if attempt > whole {
+                value.report(
+                    "a try of \(attempt.short) is longer than the whole request's \(whole.short)", "shorten `try`, or lengthen `request`")
+            }
+        }
+        if let stream = timeouts.stream, let idle = timeouts.idle, idle > stream {
+            value.report(
+                "an idle time of \(idle.short) is longer than the stream's \(stream.short)", "shorten `idle`, or lengthen `stream`")
+        }
     }
 
     func retries(_ value: DocumentValue) -> ServicePolicy.Retries? {

@@ -1,5 +1,6 @@
 internal import MeshBalancing
 internal import MeshProtocols
+internal import MeshResilience
 internal import MeshRuntime
 internal import MeshTypes
 
@@ -138,6 +139,8 @@ struct Exchange: BitwiseCopyable {
     var retryAt: UInt64 = 0
     /// When this attempt's answer must have begun; `.max` for as long as there is time.
     var attemptEnds = UInt64.max
+    /// Whether anything moves, once the request is on its way.
+    var idle = IdleWatch.off
     var tried = TriedEndpoints()
     var attempts: UInt8 = 0
     var isRetry = false
@@ -154,8 +157,9 @@ struct Exchange: BitwiseCopyable {
     var due: UInt64 {
         switch stage {
         case .backingOff, .queued: min(deadline, retryAt)
-        case .connecting, .sent: min(deadline, attemptEnds)
-        case .answering: deadline
+        case .connecting: min(deadline, attemptEnds)
+        case .sent: min(deadline, attemptEnds, idle.due)
+        case .answering: min(deadline, idle.due)
         }
     }
 
@@ -174,6 +178,11 @@ struct ExchangeRules: BitwiseCopyable {
     var retriesAll = false
     /// Nanoseconds from an attempt's start to the head of its answer; 0 for no bound of its own.
     var tryTimeout: UInt64 = 0
+    /// Nanoseconds that nothing may move: of the request, and of what its connection becomes when it changes its protocol; 0 for no bound.
+    var requestIdle: UInt64 = 0
+    var idle: UInt64 = 0
+    /// Nanoseconds that a connection which changed its protocol may last; 0 for no bound.
+    var stream: UInt64 = 0
     /// Only instances of this version; 0 for any.
     var version: UInt64 = 0
     /// What keeps requests together; 0 for nothing.

@@ -56,7 +56,7 @@ enum HeadRewriting {
         if let time = additions.timeLeft {
             if head.isGRPC { writer.append(grpcTimeout: time) }
             writer.append("x-myelin-deadline: ")
-            writer.append(decimal: time / 1_000_000)
+            writer.append(decimal: min(time / 1_000_000, HTTPLimits.deadline))
             writer.append("\r\n")
         }
         writer.append("\r\n")

@@ -38,7 +38,7 @@ package struct OwnAnswer {
         switch reason {
         case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload: 403
         case .rateLimited: 429
-        case .deadlineExceeded, .endpointTimeout: 504
+        case .deadlineExceeded, .endpointTimeout, .idleTimeout: 504
         case .noEndpoint, .overloaded, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable, .endpointNotReady: 503
         case .badRequest: 400
         default: 502

@@ -12,7 +12,7 @@ extension Worker {
     /// What the policy says of the request whose head was parsed last.
     func rules(
         for request: RequestHead, _ bytes: UnsafeRawBufferPointer, to service: SnapshotService?, from origin: Caller.Origin
-    ) -> (rules: ExchangeRules, timeout: UInt64, changes: MessageChanges) {
+    ) -> (rules: ExchangeRules, timeout: UInt64?, changes: MessageChanges) {
         guard let service else { return (ExchangeRules(), RequestRules.defaultTimeout.nanoseconds, MessageChanges()) }
         let traffic = service.traffic
         var rules = ExchangeRules()
@@ -32,6 +32,8 @@ extension Worker {
         rules.retries = UInt8(clamping: requests.retries)
         rules.retriesAll = requests.retriesAll
         rules.tryTimeout = requests.tryTimeout ?? 0
+        rules.idle = requests.idle ?? 0
+        rules.stream = requests.stream ?? 0
         if traffic.balance.method == .hash { rules.affinity = affinity(traffic.affinity, bytes, origin) }
         rules.refusal = refusal(of: request.target.slice(of: bytes), changes.rewrite, at: service, from: origin)
         return (rules, requests.timeout, changes)

@@ -290,7 +290,8 @@ extension Worker {
     // MARK: Time
 
     func schedule(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, at due: UInt64) {
-        guard caller.pointee.timerAt == 0 || due < caller.pointee.timerAt else { return }
+        // Without a deadline there is nothing to wake for.
+        guard due != .max, caller.pointee.timerAt == 0 || due < caller.pointee.timerAt else { return }
         caller.pointee.timerAt = due
         timers.schedule(handle, at: due)
     }

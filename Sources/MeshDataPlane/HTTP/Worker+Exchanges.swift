@@ -1,4 +1,5 @@
 internal import MeshBalancing
+internal import MeshPolicy
 internal import MeshProtocols
 internal import MeshResilience
 internal import MeshRuntime
@@ -17,15 +18,17 @@ extension Worker {
         case .success(let parsed): request = parsed
         }
         let origin = caller.pointee.origin
-        let (rules, timeout, changes) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
-        let timeLeft = min(timeout, request.callersTime ?? timeout)
+        var (rules, timeout, changes) = rules(for: request, bytes, to: snapshot?.service(origin.destination), from: origin)
+        let timeLeft = min(timeout ?? .max, request.callersTime ?? .max)
+        let isUnbounded = timeLeft == .max
+        rules.requestIdle = rules.idle == 0 && isUnbounded ? RequestRules.unboundedIdle.nanoseconds : rules.idle
         // In another protocol requests could not be told apart.
         let passesUpgrade = snapshot.map { decision(from: origin.source, to: origin.destination, in: $0).operations == nil } ?? false
         let trace = TraceParent(request.traceparent.slice(of: bytes))
         let additions = HeadRewriting.RequestAdditions(
             traceparent: trace == nil
                 ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
-            requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, timeLeft: timeLeft)
+            requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, timeLeft: isUnbounded ? nil : timeLeft)
         HeadRewriting.request(request, fields, bytes, additions, changes, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)
@@ -41,7 +44,7 @@ extension Worker {
         exchange.head.append(writer.bytes)
         changes.response.encoded.withUnsafeBytes { exchange.answerChanges.append($0) }
         exchange.started = now
-        exchange.deadline = now + timeLeft
+        exchange.deadline = isUnbounded && rules.stream > 0 ? now + rules.stream : now.saturatingAdd(timeLeft)
         exchange.rules = rules
         exchange.record = newRecord(origin)
         exchange.record.request.method = request.method
@@ -119,6 +122,7 @@ extension Worker {
         guard let flow = flows.find(upstream) else { return }
         caller.pointee.exchange.stage = .sent
         caller.pointee.exchange.mayHaveArrived = true
+        watchIdleness(handle, caller)
         caller.pointee.exchange.record.path = flow.pointee.kind == .local ? .local : .tunnel
         let replay = caller.pointee.exchange.replay.readable
         let more = !replay.isEmpty || (caller.pointee.hasUnreadInput && !caller.pointee.exchange.body.hasEnded)
@@ -175,10 +179,12 @@ extension Worker {
     ) -> Bool {
         guard (502...504).contains(head.status) else { return false }
         var least: UInt64 = 1
+        // Without a deadline it is the idle time that bounds a wait.
+        let patience = caller.pointee.exchange.rules.requestIdle == 0 ? .max : caller.pointee.exchange.rules.requestIdle
         if !head.retryAfter.isEmpty {
             // A date, or longer than there is time: the caller decides.
             guard let seconds = head.retryAfter.decimal(in: bytes), seconds < 3600,
-                now + seconds * 1_000_000_000 < caller.pointee.exchange.deadline
+                now + seconds * 1_000_000_000 < min(caller.pointee.exchange.deadline, now.saturatingAdd(patience))
             else { return false }
             least = max(least, seconds * 1_000_000_000)
         }
@@ -193,13 +199,14 @@ extension Worker {
     func exchangeTimer(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
         let exchange = caller.pointee.exchange
         if now >= exchange.deadline { return deadlinePassed(handle, caller) }
-        guard now >= exchange.due else { return schedule(handle, caller, at: exchange.due) }
+        if endsIdle(handle, caller) { return }
+        guard now >= caller.pointee.exchange.due else { return schedule(handle, caller, at: caller.pointee.exchange.due) }
         switch exchange.stage {
         case .backingOff, .queued: waitingEnded(handle, caller)
         case .connecting, .sent:
             dropUpstream(caller)
             attemptEnded(handle, caller, .endpointTimeout)
-        case .answering: schedule(handle, caller, at: exchange.deadline)
+        case .answering: schedule(handle, caller, at: caller.pointee.exchange.due)
         }
     }
 
@@ -209,10 +216,7 @@ extension Worker {
         if !exchange.ticket.isNone, now &- exchange.ticket.taken >= (exchange.deadline &- exchange.started) / 2 {
             judge(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination, .failed)
         }
-        dropUpstream(caller)
-        guard caller.pointee.exchange.stage == .answering else { return answer(handle, caller, .deadlineExceeded) }
-        endExchange(caller, .reset, .deadlineExceeded)
-        breakOff(handle, caller)
+        endLate(handle, caller, .deadlineExceeded)
     }
 
     /// The answer has gone to the caller whole: the next request, or the end.

@@ -304,6 +304,7 @@ extension Worker {
             flow.pointee.outbound.append(caller.pointee.input.readable)
             if let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee { tunnel.backlog += flow.pointee.near.pending.count }
         }
+        watchTime(handle, flow, caller.pointee.exchange.rules)
         leaveQueue(caller)
         budget.end(wasRetried: caller.pointee.exchange.isRetry)
         caller.pointee.exchange.free()

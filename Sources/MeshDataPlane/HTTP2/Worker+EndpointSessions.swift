@@ -73,6 +73,7 @@ extension Worker {
         caller.pointee.exchange.stage = .sent
         caller.pointee.exchange.stream = stream.rawValue
         caller.pointee.exchange.mayHaveArrived = true
+        watchIdleness(handle, caller)
         caller.pointee.exchange.record.path = flows.find(session.flow)?.pointee.kind == .local ? .local : .tunnel
         session.lastUsed = now
         markDirty(session)

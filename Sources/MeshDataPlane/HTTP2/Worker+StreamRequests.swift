@@ -1,4 +1,5 @@
 internal import MeshProtocols
+internal import MeshRouting
 internal import MeshRuntime
 internal import MeshTypes
 
@@ -58,7 +59,8 @@ extension Worker {
         }
         if caller.pointee.exchange.isGRPC, ends { noteGRPCStatus(caller, of: head) }
         guard accepts(response, head, handle, caller, isWhole: ends) else { return }
-        HeadRewriting.response(response, fields, head, closes: false, keepsOldVersionAlive: false, to: &writer)
+        let changes = EncodedHeaderChanges(caller.pointee.exchange.answerChanges.readable)
+        HeadRewriting.response(response, fields, head, closes: false, keepsOldVersionAlive: false, changes, to: &writer)
         respond(handle, caller, writer.bytes, hasBody: !ends)
         if ends { finishStreamAnswer(session, handle, caller) }
     }

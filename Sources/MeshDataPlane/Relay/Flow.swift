@@ -1,4 +1,5 @@
 internal import MeshBalancing
+internal import MeshResilience
 internal import MeshRuntime
 internal import MeshTypes
 
@@ -47,6 +48,9 @@ struct Flow: BitwiseCopyable {
     /// Monotonic nanoseconds of the start, and of the present attempt.
     var started: UInt64
     var attemptStarted: UInt64 = 0
+    /// Of a connection that changed its protocol: whether anything moves, and when it ends at the latest.
+    var idle = IdleWatch.off
+    var until = UInt64.max
     /// The endpoint that the caller named; nil for any of the service.
     var named: SocketAddress?
     var record = FlowRecord()

@@ -35,6 +35,7 @@ extension DenialReason {
         case .reset: "one side aborted the flow; look at the program that did"
         case .deadlineExceeded:
             "no answer within the request's deadline; raise timeouts.request of the callee's policy, or look why it is slow"
+        case .idleTimeout: "no byte moved for timeouts.idle of the callee's policy; raise it, or let the program send a sign of life"
         case .rateLimited: "the callee's rate_limit is used up; call less often, or raise it"
         case .badRequest: "the request is not HTTP/1.1 as RFC 9112 defines it; the answer says what is wrong with it"
         case .badResponse: "the callee's answer is not HTTP/1.1 as RFC 9112 defines it; look at the callee"

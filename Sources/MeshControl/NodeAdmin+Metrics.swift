@@ -10,7 +10,7 @@ extension NodeAdmin {
     func metrics() async -> String {
         var families = parts.flowLog.families()
         families += await dataPlaneFamilies() + kernelFamilies() + nameFamilies()
-        families += await controlFamilies()
+        families += await controlFamilies() + queueFamilies()
         families.append(parts.breakers.family())
         families += parts.sharedLimits?.families() ?? []
         families += healthFamilies()
@@ -64,6 +64,30 @@ extension NodeAdmin {
                 name: "myelin_kernel_table_entries", help: "Entries of the kernel programs' tables.", kind: .gauge,
                 samples: tables.map { MetricSample(labels: [MetricSample.Label("table", $0.0)], value: Double($0.1)) }),
             single("myelin_kernel_events_lost_total", "Kernel events that found their ring full.", .counter, kernel.lostEvents),
+        ]
+    }
+
+    /// Of services whose policy bounds what is answered at one moment.
+    private func queueFamilies() async -> [MetricFamily] {
+        let bounded = await parts.reconciler.snapshot.allServices.filter { $0.traffic.concurrency != nil }
+        let counts = bounded.map { service in
+            (
+                labels: [
+                    MetricSample.Label("destination_service", "\(service.identity.name)"),
+                    MetricSample.Label("destination_service_namespace", service.identity.namespace),
+                ], requests: parts.dataPlane.requests(to: service.id), limit: service.traffic.concurrency ?? 0
+            )
+        }
+        return [
+            MetricFamily(
+                name: "myelin_requests_active", help: "Requests that are being answered, of services with concurrency.", kind: .gauge,
+                samples: counts.map { MetricSample(labels: $0.labels, value: Double($0.requests.active)) }),
+            MetricFamily(
+                name: "myelin_requests_queued", help: "Requests that wait until another has been answered.", kind: .gauge,
+                samples: counts.map { MetricSample(labels: $0.labels, value: Double($0.requests.waiting)) }),
+            MetricFamily(
+                name: "myelin_requests_limit", help: "Requests that may be answered at one moment.", kind: .gauge,
+                samples: counts.map { MetricSample(labels: $0.labels, value: Double($0.limit)) }),
         ]
     }
 

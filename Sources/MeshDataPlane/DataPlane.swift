@@ -107,6 +107,9 @@ package final class DataPlane: Sendable {
     /// What came of probes since the start.
     package var healthTallies: [HealthTally: UInt64] { shared.health.counts }
 
+    /// How many requests to a service this node has under way, and how many wait for their turn.
+    package func requests(to service: ServiceID) -> (active: Int, waiting: Int) { shared.admissions.counts(of: service) }
+
     /// Of each worker, as of the last turn of its loop.
     package func counters() -> [WorkerCounters] { workers.map { $0.published.withLock { $0 } } }
 

@@ -33,6 +33,8 @@ package struct RequestFacts: Sendable, BitwiseCopyable {
     package static let pathCapacity = 96
     /// For a request of which no status of gRPC is known.
     package static let noGRPCStatus = UInt8.max
+    /// The last one that gRPC defines.
+    package static let highestGRPCStatus: UInt8 = 16
 
     /// False in the record of a connection.
     package var isPresent = false
@@ -46,10 +48,19 @@ package struct RequestFacts: Sendable, BitwiseCopyable {
     package var grpcStatus = noGRPCStatus
     /// Endpoints that were asked, the last one included.
     package var attempts: UInt8 = 0
+    /// A copy of a caller's request, whose answer nobody gets.
+    package var isShadow = false
+    /// The trace's sixteen bytes; zero for none.
+    package var traceHigh: UInt64 = 0
+    package var traceLow: UInt64 = 0
+    package var identifier = RequestIdentifier()
     private var pathLength: UInt8 = 0
     private var pathBytes = InlineArray<96, UInt8>(repeating: 0)
 
     package init() {}
+
+    /// In words that operators know.
+    package var protocolName: String { isGRPC ? "grpc" : version == 2 ? "http/2" : "http/1.1" }
 
     /// Keeps the target up to its query, which may hold secrets.
     package mutating func setPath(_ target: UnsafeRawBufferPointer) {

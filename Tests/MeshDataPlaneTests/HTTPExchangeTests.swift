@@ -29,6 +29,8 @@ extension DataPlaneTests {
             #expect(request.field("x-myelin-deadline") == ["3000"])
             let record = try #require(mesh.source.nextFlow())
             #expect(record.request.isPresent && record.request.status == 200 && record.request.path == "/a/0")
+            #expect(request.field("x-request-id") == [record.request.identifier.text])
+            #expect(request.field("traceparent").first?.contains(String(record.request.traceLow, radix: 16)) == true)
             #expect(record.request.method == .get && record.request.attempts == 1 && record.path == (isLocal ? .local : .tunnel))
         }
 

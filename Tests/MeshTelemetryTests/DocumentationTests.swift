@@ -52,6 +52,34 @@ import Testing
         }
     }
 
+    /// Every query of every dashboard, and the variables that they use.
+    @Test func dashboardsNameOnlyMetricsAndReasonsThatExist() throws {
+        let existing = try Self.metricsInSources()
+        let folder = Self.root.appending(path: "docs/dashboards")
+        let files = try FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)
+        #expect(!files.isEmpty)
+        for file in files {
+            let root = try #require(try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+            let panels = try #require(root["panels"] as? [[String: Any]])
+            let queries = panels.flatMap { $0["targets"] as? [[String: Any]] ?? [] }.compactMap { $0["expr"] as? String }
+            #expect(panels.count > 5 && queries.count >= panels.count)
+            for query in queries {
+                let names = query.matches(of: /(?:myelin|istio)_[a-z_]+/).map { String($0.0) }
+                #expect(!names.isEmpty, "\(query)")
+                for name in names {
+                    let family = name.replacing(/_(bucket|sum|count)$/, with: "")
+                    #expect(existing.contains(name) || existing.contains(family), "\(name) in \(file.lastPathComponent)")
+                }
+                for match in query.matches(of: /reason=~"([a-z_|]+)"/) {
+                    for code in match.1.split(separator: "|") { #expect(DenialReason(code: String(code)) != nil, "\(code)") }
+                }
+            }
+            let variables = (root["templating"] as? [String: Any])?["list"] as? [[String: Any]] ?? []
+            let names = Set(variables.compactMap { $0["name"] as? String })
+            for match in queries.joined().matches(of: /\$([a-z]+)/) { #expect(names.contains(String(match.1)), "\(match.1)") }
+        }
+    }
+
     @Test func everyFieldOfTheLineIsDescribedAndReadsBack() throws {
         var record = FlowRecord()
         record.source = ServiceID(rawValue: 1)
@@ -61,6 +89,10 @@ import Testing
         record.endpoint = SocketAddress("10.0.0.2:80")!
         record.reason = .endpointTimeout
         record.request.isPresent = true
+        record.request.isShadow = true
+        record.request.grpcStatus = 0
+        record.request.traceLow = 1
+        record.request.identifier = RequestIdentifier(randomHigh: 1, randomLow: 2)
         let entry = FlowEntry(record, trustDomain: "t") { ServiceIdentity(namespace: "n", name: ServiceName("s\($0.rawValue)")!) }
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase

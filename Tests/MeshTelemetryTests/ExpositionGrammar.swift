@@ -80,17 +80,23 @@ struct ExpositionGrammar {
         }
     }
 
-    /// Of histograms without other labels: bounds ascend to +Inf, counts never fall, the last is the count.
+    /// Of each set of labels: bounds ascend to +Inf, counts never fall, the last is the count.
     private func histogram(_ name: String) throws(Violation) {
-        let buckets = samples.compactMap { key, count -> (bound: Double, count: Double)? in
-            guard let match = key.wholeMatch(of: /(.+)_bucket\{le="([^"]+)"\}/), match.1 == name, let bound = Self.value(match.2)
-            else { return nil }
-            return (bound, count)
-        }.sorted { $0.bound < $1.bound }
-        guard let last = buckets.last, last.bound == .infinity, samples[name + "_count"] == last.count, samples[name + "_sum"] != nil
-        else { throw violation("\(name) is incomplete") }
-        for (lower, upper) in zip(buckets, buckets.dropFirst()) where lower.count > upper.count {
-            throw violation("\(name) falls at \(upper.bound)")
+        var series: [String: [(bound: Double, count: Double)]] = [:]
+        for (key, count) in samples {
+            guard let match = key.wholeMatch(of: /(.+)_bucket\{(?:(.*),)?le="([^"]+)"\}/), match.1 == name, let bound = Self.value(match.3)
+            else { continue }
+            series[match.2.map { "{\($0)}" } ?? "", default: []].append((bound, count))
+        }
+        guard !series.isEmpty else { throw violation("\(name) has no buckets") }
+        for (labels, unordered) in series {
+            let buckets = unordered.sorted { $0.bound < $1.bound }
+            guard let last = buckets.last, last.bound == .infinity, samples["\(name)_count\(labels)"] == last.count,
+                samples["\(name)_sum\(labels)"] != nil
+            else { throw violation("\(name)\(labels) is incomplete") }
+            for (lower, upper) in zip(buckets, buckets.dropFirst()) where lower.count > upper.count {
+                throw violation("\(name)\(labels) falls at \(upper.bound)")
+            }
         }
     }
 }

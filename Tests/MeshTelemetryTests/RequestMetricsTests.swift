@@ -50,6 +50,42 @@ import Testing
         #expect(!text.contains("istio_tcp_connections_closed_total{"), "a request is no connection")
     }
 
+    @Test func countsSizesFlagsAndGRPC() {
+        var answered = Self.request("/a.B/C")
+        answered.request.isGRPC = true
+        answered.request.version = 2
+        answered.request.grpcStatus = 0
+        (answered.sent, answered.received) = (99, 150_000)
+        var strange = answered
+        strange.request.grpcStatus = 99
+        var limited = Self.request("/", status: 429)
+        (limited.reason, limited.ending) = (.rateLimited, .refused)
+        var late = Self.request("/", status: 504)
+        (late.reason, late.ending) = (.deadlineExceeded, .refused)
+        var tried = late
+        tried.reason = .endpointTimeout
+        var shadow = Self.request("/shadow")
+        shadow.request.isShadow = true
+        let text = MetricFamily.exposition(Self.log([answered, strange, limited, late, tried, shadow]).families())
+        func has(_ name: String, _ labels: [String], _ value: Int) -> Bool {
+            text.split(separator: "\n").contains { line in
+                line.hasPrefix(name + "{") && labels.allSatisfy { line.contains($0) } && line.hasSuffix("} \(value)")
+            }
+        }
+        let grpc = "request_protocol=\"grpc\""
+        #expect(has("istio_requests_total", [grpc, "response_flags=\"-\"", "grpc_response_status=\"0\"", "response_code=\"200\""], 1))
+        #expect(has("istio_requests_total", [grpc, "grpc_response_status=\"other\""], 1))
+        #expect(has("istio_requests_total", ["request_protocol=\"http\"", "response_flags=\"RL\"", "response_code=\"429\""], 1))
+        #expect(has("istio_requests_total", ["response_flags=\"UT\"", "response_code=\"504\""], 2), "reasons of one flag are one series")
+        #expect(has("istio_request_bytes_bucket", [grpc, "le=\"100\""], 2) && has("istio_request_bytes_count", [grpc], 2))
+        #expect(
+            has("istio_response_bytes_bucket", [grpc, "le=\"100000\""], 0)
+                && has("istio_response_bytes_bucket", [grpc, "le=\"1000000\""], 2))
+        #expect(has("istio_response_bytes_sum", [grpc], 300_000))
+        #expect(has("istio_request_bytes_count", ["request_protocol=\"http\""], 3), "a shadow is nobody's request")
+        #expect(throws: Never.self) { try ExpositionGrammar(text) }
+    }
+
     @Test func operationsAreBounded() {
         let letters = Array("abcdefghijklmnopqrstuvwxyz")
         let records = (0..<200).map { Self.request("/internal/v1/s/\(letters[$0 / 26])\(letters[$0 % 26])") }
@@ -68,7 +104,40 @@ import Testing
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
         let entry = try decoder.decode(FlowEntry.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
-        #expect(entry.request == FlowEntry.Request(method: "POST", path: "/a\"b", status: 404, attempts: 1))
+        let request = try #require(entry.request)
+        #expect(request.method == "POST" && request.path == "/a\"b" && request.status == 404 && request.attempts == 1)
+        #expect(request.protocol == "http/1.1" && request.traceId == nil && request.requestId == nil && request.grpcStatus == nil)
+        #expect(request.shadow == nil)
         #expect(entry == FlowEntry(record, trustDomain: "t") { ServiceIdentity(namespace: "n", name: ServiceName("s\($0.rawValue)")!) })
+    }
+
+    @Test func theLineNamesTraceAndRequest() throws {
+        let file = FileManager.default.temporaryDirectory.appending(path: "myelin-requests-\(UUID().uuidString)").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        var record = Self.request("/a.B/C")
+        (record.request.isGRPC, record.request.version, record.request.grpcStatus, record.request.isShadow) = (true, 2, 14, true)
+        (record.request.traceHigh, record.request.traceLow) = (0x0af7_6519_16cd_43dd, 0x8448_eb21_1c80_319c)
+        let long = "\"\\" + String(repeating: "i", count: 100)
+        record.request.identifier = Array(long.utf8).withUnsafeBytes { RequestIdentifier($0) }
+        _ = Self.log([record], .file(file))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let data = try Data(contentsOf: URL(fileURLWithPath: file))
+        let entry = try decoder.decode(FlowEntry.self, from: data)
+        #expect(entry == FlowEntry(record, trustDomain: "t") { ServiceIdentity(namespace: "n", name: ServiceName("s\($0.rawValue)")!) })
+        let request = try #require(entry.request)
+        #expect(request.traceId == "0af7651916cd43dd8448eb211c80319c" && request.protocol == "grpc" && request.grpcStatus == 14)
+        #expect(request.requestId == String(long.prefix(RequestIdentifier.capacity)) && request.shadow == true)
+        // As an encoder would order the keys.
+        let keys = String(decoding: data, as: UTF8.self).matches(
+            of: /"(attempts|grpc_status|method|protocol|request_id|shadow|status|trace_id)":/)
+        #expect(keys.map { String($0.1) } == keys.map { String($0.1) }.sorted())
+    }
+
+    @Test func aNewIdentifierIsAUUID() {
+        let text = RequestIdentifier(randomHigh: 0x0123_4567_89ab_cdef, randomLow: 0x0123_4567_89ab_cdef).text
+        #expect(text == "01234567-89ab-4def-8123-456789abcdef")
+        #expect(UUID(uuidString: RequestIdentifier(randomHigh: .max, randomLow: .max).text) != nil)
+        #expect(RequestIdentifier().isEmpty)
     }
 }

@@ -8,8 +8,8 @@ enum HeadRewriting {
     /// What a request carries on besides its own fields.
     struct RequestAdditions {
         let traceparent: TraceParent?
-        /// Sixteen bytes; written as an UUID when the caller gave no identifier.
-        let requestID: (high: UInt64, low: UInt64)
+        /// Written when the caller gave none.
+        let requestID: RequestIdentifier
         /// The caller may change to another protocol.
         let passesUpgrade: Bool
         /// Nanoseconds that are left; nil for a request without a deadline.
@@ -111,20 +111,9 @@ enum HeadRewriting {
         writer.append("\r\n")
     }
 
-    /// As an UUID of version 4 (RFC 9562 §5.4).
-    private static func append(_ id: (high: UInt64, low: UInt64), to writer: inout HeadWriter) {
-        let high = id.high & ~0xf000 | 0x4000
-        let low = id.low & ~(3 << 62) | 2 << 62
+    private static func append(_ identifier: RequestIdentifier, to writer: inout HeadWriter) {
         writer.append("x-request-id: ")
-        writer.append(hexadecimal: high >> 32, digits: 8)
-        writer.append("-")
-        writer.append(hexadecimal: high >> 16 & 0xffff, digits: 4)
-        writer.append("-")
-        writer.append(hexadecimal: high & 0xffff, digits: 4)
-        writer.append("-")
-        writer.append(hexadecimal: low >> 48, digits: 4)
-        writer.append("-")
-        writer.append(hexadecimal: low & 0xffff_ffff_ffff, digits: 12)
+        for index in 0..<identifier.count { writer.append(byte: identifier[index]) }
         writer.append("\r\n")
     }
 }

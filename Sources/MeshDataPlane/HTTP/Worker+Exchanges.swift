@@ -24,11 +24,13 @@ extension Worker {
         rules.requestIdle = rules.idle == 0 && isUnbounded ? RequestRules.unboundedIdle.nanoseconds : rules.idle
         // In another protocol requests could not be told apart.
         let passesUpgrade = snapshot.map { decision(from: origin.source, to: origin.destination, in: $0).operations == nil } ?? false
-        let trace = TraceParent(request.traceparent.slice(of: bytes))
+        let (trace, isOwnTrace) = trace(of: request, bytes)
+        let identifier =
+            request.requestID.isEmpty
+            ? RequestIdentifier(randomHigh: random.next(), randomLow: random.next()) : RequestIdentifier(request.requestID.slice(of: bytes))
         let additions = HeadRewriting.RequestAdditions(
-            traceparent: trace == nil
-                ? TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0) : nil,
-            requestID: (random.next(), random.next()), passesUpgrade: passesUpgrade, timeLeft: isUnbounded ? nil : timeLeft)
+            traceparent: isOwnTrace ? trace : nil, requestID: identifier, passesUpgrade: passesUpgrade,
+            timeLeft: isUnbounded ? nil : timeLeft)
         HeadRewriting.request(request, fields, bytes, additions, changes, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)
@@ -47,16 +49,21 @@ extension Worker {
         exchange.deadline = isUnbounded && rules.stream > 0 ? now + rules.stream : now.saturatingAdd(timeLeft)
         exchange.rules = rules
         exchange.record = newRecord(origin)
-        exchange.record.request.method = request.method
+        exchange.record.request.note(request, bytes, trace, identifier)
         exchange.record.request.version = caller.pointee.isStream ? 2 : 1
         exchange.record.request.isGRPC = exchange.isGRPC
-        exchange.record.request.setPath(request.target.slice(of: bytes))
         exchange.record.sent = UInt64(bytes.count)
         caller.pointee.exchange = exchange
         caller.pointee.stage = .exchange
         schedule(handle, caller, at: exchange.deadline)
         budget.begin()
         return true
+    }
+
+    /// The caller's trace, or a new one that is not sampled.
+    private func trace(of request: RequestHead, _ bytes: UnsafeRawBufferPointer) -> (trace: TraceParent?, isOwn: Bool) {
+        if let trace = TraceParent(request.traceparent.slice(of: bytes)) { return (trace, false) }
+        return (TraceParent(traceHigh: random.next(), traceLow: random.next() | 1, span: random.next() | 1, flags: 0), true)
     }
 
     func newRecord(_ origin: Caller.Origin) -> FlowRecord {
@@ -238,5 +245,18 @@ extension Worker {
         budget.end(wasRetried: caller.pointee.exchange.isRetry)
         caller.pointee.exchange.free()
         caller.pointee.exchange = Exchange()
+    }
+}
+
+extension RequestFacts {
+    /// What the head of the request says.
+    fileprivate mutating func note(
+        _ request: RequestHead, _ bytes: UnsafeRawBufferPointer, _ trace: TraceParent?, _ identifier: RequestIdentifier
+    ) {
+        method = request.method
+        setPath(request.target.slice(of: bytes))
+        traceHigh = trace?.traceHigh ?? 0
+        traceLow = trace?.traceLow ?? 0
+        self.identifier = identifier
     }
 }

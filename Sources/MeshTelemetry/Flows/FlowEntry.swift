@@ -37,12 +37,32 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         package let status: Int
         /// Endpoints that were asked.
         package let attempts: Int
+        /// `http/1.1`, `http/2` or `grpc`.
+        package let `protocol`: String
+        /// Of gRPC; absent when the answer had none.
+        package let grpcStatus: Int?
+        /// Of `traceparent`: 32 hexadecimal digits.
+        package let traceId: String?
+        /// `x-request-id`; cut after 48 bytes.
+        package let requestId: String?
+        /// True for a copy of a request (`mirror`); absent otherwise.
+        package let shadow: Bool?
 
-        package init(method: String, path: String, status: Int, attempts: Int) {
-            self.method = method
-            self.path = path
-            self.status = status
-            self.attempts = attempts
+        init(_ facts: RequestFacts) {
+            method = facts.method.name
+            path = facts.path
+            status = Int(facts.status)
+            attempts = Int(facts.attempts)
+            `protocol` = facts.protocolName
+            grpcStatus = facts.grpcStatus == RequestFacts.noGRPCStatus ? nil : Int(facts.grpcStatus)
+            traceId = facts.traceHigh | facts.traceLow == 0 ? nil : Self.hexadecimal(facts.traceHigh) + Self.hexadecimal(facts.traceLow)
+            requestId = facts.identifier.isEmpty ? nil : facts.identifier.text
+            shadow = facts.isShadow ? true : nil
+        }
+
+        static func hexadecimal(_ number: UInt64) -> String {
+            let digits = String(number, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
         }
     }
 
@@ -76,10 +96,7 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         durationMs = Double((record.duration + 500) / 1000) / 1000
         ending = "\(record.ending)"
         transport = record.isUDP ? "udp" : "tcp"
-        let facts = record.request
-        request =
-            facts.isPresent
-            ? Request(method: facts.method.name, path: facts.path, status: Int(facts.status), attempts: Int(facts.attempts)) : nil
+        request = record.request.isPresent ? Request(record.request) : nil
     }
 }
 

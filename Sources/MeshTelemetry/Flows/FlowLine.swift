@@ -56,12 +56,28 @@ struct FlowLine {
     private mutating func request(_ facts: RequestFacts) {
         put(",\"request\":{\"attempts\":")
         put(UInt64(facts.attempts))
+        if facts.grpcStatus != RequestFacts.noGRPCStatus {
+            put(",\"grpc_status\":")
+            put(UInt64(facts.grpcStatus))
+        }
         put(",\"method\":\"")
         put(facts.method.name)
         put("\",\"path\":\"")
         put(Self.escaped(facts.path))
-        put("\",\"status\":")
+        put("\",\"protocol\":\"")
+        put(facts.protocolName)
+        if !facts.identifier.isEmpty {
+            put("\",\"request_id\":\"")
+            put(Self.escaped(facts.identifier.text))
+        }
+        put(facts.isShadow ? "\",\"shadow\":true,\"status\":" : "\",\"status\":")
         put(UInt64(facts.status))
+        if facts.traceHigh | facts.traceLow != 0 {
+            put(",\"trace_id\":\"")
+            hexadecimal(facts.traceHigh)
+            hexadecimal(facts.traceLow)
+            put("\"")
+        }
         put("}")
     }
 
@@ -128,6 +144,13 @@ struct FlowLine {
         while divisor > 0 {
             bytes.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
             divisor /= 10
+        }
+    }
+
+    private mutating func hexadecimal(_ number: UInt64) {
+        for shift in stride(from: 60 as UInt64, through: 0, by: -4) {
+            let digit = UInt8(truncatingIfNeeded: number >> shift & 15)
+            bytes.append(digit < 10 ? 48 + digit : 87 + digit)
         }
     }
 

@@ -3,68 +3,84 @@ internal import Synchronization
 
 /// Counts requests by who asked whom, for what, and how it was answered (R8.1). A request is counted when it has been answered.
 ///
-/// Bounded: pairs beyond `maximumPairs` share one labelled `other`, operations of one pair beyond `maximumOperations` likewise.
+/// Bounded: pairs beyond `maximumPairs` share one labelled `other`, operations of one pair beyond `maximumOperations` likewise. Statuses, flags and
+/// statuses of gRPC are few by themselves.
 final class RequestMetrics: Sendable {
     static let maximumPairs = 10_000
     static let maximumOperations = 64
     /// Upper bounds of the duration histogram in milliseconds: Istio's.
-    static let bounds: [Double] = [
+    static let durations: [Double] = [
         0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000,
     ]
+    /// Upper bounds of the histograms of sizes, in bytes.
+    static let sizes: [Double] = [100, 1000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000]
+
+    /// Whose requests are counted together.
+    fileprivate struct Subject: Hashable {
+        var pair: ServicePair
+        let isGRPC: Bool
+
+        func labels(_ names: (ServiceID) -> ServiceIdentity?) -> [MetricSample.Label] {
+            pair.labels(names, protocol: isGRPC ? "grpc" : "http")
+        }
+    }
 
     fileprivate struct Outcome: Hashable {
         let status: UInt16
         let operation: String
+        let reason: DenialReason
+        let grpcStatus: UInt8
     }
 
     fileprivate struct Series {
         var requests: [Outcome: UInt64] = [:]
         var operations: Set<String> = []
-        var buckets = [UInt64](repeating: 0, count: RequestMetrics.bounds.count + 1)
-        var sum = 0.0
+        var durations = Histogram(RequestMetrics.durations)
+        var sent = Histogram(RequestMetrics.sizes)
+        var received = Histogram(RequestMetrics.sizes)
         var retries: UInt64 = 0
     }
 
-    private let state = Mutex<[ServicePair: Series]>([:])
+    private let state = Mutex<[Subject: Series]>([:])
     private let names: @Sendable (ServiceID) -> ServiceIdentity?
 
     init(names: @escaping @Sendable (ServiceID) -> ServiceIdentity?) { self.names = names }
 
     func count(_ record: FlowRecord) {
-        guard record.request.isPresent else { return }
-        var pair = ServicePair(record, names)
+        // A copy that was sent for a trial is nobody's request.
+        guard record.request.isPresent, !record.request.isShadow else { return }
+        var subject = Subject(pair: ServicePair(record, names), isGRPC: record.request.isGRPC)
         let operation = Operation.label(ofPath: record.request.path)
         state.withLock { state in
-            if state[pair] == nil, state.count >= Self.maximumPairs { pair = pair.other }
-            var series = state[pair] ?? Series()
+            if state[subject] == nil, state.count >= Self.maximumPairs { subject.pair = subject.pair.other }
+            var series = state[subject] ?? Series()
             // Taken out, so that the change is made in place.
-            state[pair] = nil
+            state[subject] = nil
             series.add(record, operation)
-            state[pair] = series
+            state[subject] = series
         }
     }
 
     func families() -> [MetricFamily] {
         let ordered = state.withLock { state in
-            state.map { (labels: $0.key.labels(names, protocol: "http"), series: $0.value) }.sorted { left, right in
+            state.map { (labels: $0.key.labels(names), series: $0.value) }.sorted { left, right in
                 left.labels.lexicographicallyPrecedes(right.labels) { $0.value < $1.value }
             }
         }
-        let requests = ordered.flatMap { labels, series in
-            series.requests.sorted { ($0.key.status, $0.key.operation) < ($1.key.status, $1.key.operation) }.map { outcome, count in
-                MetricSample(
-                    labels: labels + [
-                        MetricSample.Label("response_code", "\(outcome.status)"), MetricSample.Label("operation", outcome.operation),
-                    ], value: Double(count))
-            }
+        func histogram(_ series: KeyPath<Series, Histogram>) -> [MetricSample] {
+            ordered.flatMap { $0.series[keyPath: series].samples($0.labels) }
         }
         return [
             MetricFamily(
                 name: "istio_requests_total", help: "Requests that have been answered; response_code 0 for those that were not.",
-                kind: .counter, samples: requests),
+                kind: .counter, samples: ordered.flatMap { $0.series.requests($0.labels) }),
             MetricFamily(
                 name: "istio_request_duration_milliseconds", help: "From a request's head to the end of its answer.", kind: .histogram,
-                samples: ordered.flatMap { $0.series.histogram($0.labels) }),
+                samples: histogram(\.durations)),
+            MetricFamily(
+                name: "istio_request_bytes", help: "Sizes of requests, head and body.", kind: .histogram, samples: histogram(\.sent)),
+            MetricFamily(
+                name: "istio_response_bytes", help: "Sizes of answers, head and body.", kind: .histogram, samples: histogram(\.received)),
             MetricFamily(
                 name: "myelin_request_retries_total", help: "Attempts after a request's first.", kind: .counter,
                 samples: ordered.map { MetricSample(labels: $0.labels, value: Double($0.series.retries)) }),
@@ -77,42 +93,34 @@ extension RequestMetrics.Series {
         let isKnown = operations.contains(operation) || operations.count < RequestMetrics.maximumOperations
         let label = isKnown ? operation : "other"
         operations.insert(label)
-        requests[RequestMetrics.Outcome(status: record.request.status, operation: label), default: 0] += 1
-        retries += UInt64(max(0, Int(record.request.attempts) - 1))
-        let milliseconds = Double(record.duration) / 1e6
-        sum += milliseconds
-        buckets[RequestMetrics.bounds.firstIndex { milliseconds <= $0 } ?? RequestMetrics.bounds.count] += 1
+        let facts = record.request
+        let outcome = RequestMetrics.Outcome(
+            status: facts.status, operation: label, reason: record.reason,
+            grpcStatus: facts.isGRPC ? facts.grpcStatus : RequestFacts.noGRPCStatus)
+        requests[outcome, default: 0] += 1
+        retries += UInt64(max(0, Int(facts.attempts) - 1))
+        durations.add(Double(record.duration) / 1e6)
+        sent.add(Double(record.sent))
+        received.add(Double(record.received))
     }
 
-    fileprivate func histogram(_ labels: [MetricSample.Label]) -> [MetricSample] {
-        var cumulative: UInt64 = 0
-        var samples: [MetricSample] = []
-        for (bound, count) in zip(RequestMetrics.bounds.map { MetricFamily.number($0) } + ["+Inf"], buckets) {
-            cumulative += count
-            samples.append(
-                MetricSample(suffix: "_bucket", labels: labels + [MetricSample.Label("le", bound)], value: Double(cumulative)))
+    /// Outcomes that are labelled alike are one series.
+    fileprivate func requests(_ labels: [MetricSample.Label]) -> [MetricSample] {
+        var counts: [[MetricSample.Label]: UInt64] = [:]
+        for (outcome, count) in requests { counts[outcome.labels, default: 0] += count }
+        return counts.sorted { left, right in left.key.lexicographicallyPrecedes(right.key) { $0.value < $1.value } }.map {
+            MetricSample(labels: labels + $0.key, value: Double($0.value))
         }
-        samples.append(MetricSample(suffix: "_sum", labels: labels, value: sum))
-        samples.append(MetricSample(suffix: "_count", labels: labels, value: Double(cumulative)))
-        return samples
     }
 }
 
-/// What a request asks for, by the platform's standard for paths.
-enum Operation {
-    /// `payout/claim` for `/internal/v1/wallet/payout/claim`; `other` for paths that do not follow the standard.
-    static func label(ofPath path: String) -> String {
-        let parts = path.utf8.split(separator: UInt8(ascii: "/"), maxSplits: 3, omittingEmptySubsequences: true)
-        guard parts.count == 4, parts[0].elementsEqual("internal".utf8), parts[1].first == UInt8(ascii: "v"),
-            parts[3].count <= maximumLength, parts[3].allSatisfy(isPlain)
-        else { return "other" }
-        return String(decoding: parts[3], as: UTF8.self)
-    }
-
-    private static let maximumLength = 64
-
-    /// Identifiers in paths (digits) are no operations.
-    private static func isPlain(_ byte: UInt8) -> Bool {
-        (97...122).contains(byte) || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+extension RequestMetrics.Outcome {
+    fileprivate var labels: [MetricSample.Label] {
+        var labels = [MetricSample.Label("response_flags", reason.responseFlag)]
+        if grpcStatus != RequestFacts.noGRPCStatus {
+            labels.append(
+                MetricSample.Label("grpc_response_status", grpcStatus <= RequestFacts.highestGRPCStatus ? "\(grpcStatus)" : "other"))
+        }
+        return labels + [MetricSample.Label("response_code", "\(status)"), MetricSample.Label("operation", operation)]
     }
 }

@@ -128,7 +128,8 @@ let package = Package(
         tests(
             "MeshControlTests",
             [
-                "MeshTypes", "MeshBalancing", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl", "MeshAdmin",
+                "MeshTypes", "MeshBalancing", "MeshPolicy", "MeshBPF", "MeshSnapshot", "MeshConfig", "MeshRegistry", "MeshControl",
+                "MeshAdmin",
                 "MeshTelemetry", logging,
             ]),
         tests("NodeTests", ["MeshLab", "MeshAdmin"]),

@@ -46,6 +46,14 @@ package struct Poller: ~Copyable, Sendable {
         let count = epoll_wait(descriptor.raw, events.buffer.baseAddress, Int32(events.buffer.count), timeout)
         return count < 0 ? 0 : Int(count)
     }
+
+    /// The same to the nanosecond, for what must happen on time.
+    package borrowing func wait(_ events: borrowing PollEvents, nanoseconds: Int64) -> Int {
+        guard nanoseconds >= 0 else { return wait(events, timeout: -1) }
+        var time = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+        let count = epoll_pwait2(descriptor.raw, events.buffer.baseAddress, Int32(events.buffer.count), &time, nil)
+        return count < 0 ? 0 : Int(count)
+    }
 }
 
 /// Room for the events of one wait.

@@ -7,11 +7,11 @@ import MeshTypes
 struct LoadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelin-load",
-        abstract: "Makes TCP load and measures it; checks that what comes back is what was sent.",
+        abstract: "Makes TCP and HTTP load and measures it; checks that what comes back is what was sent.",
         discussion: "Exit status: 0 when all that was asked succeeded, 1 when not, 64 on wrong usage.",
         subcommands: [
             EchoCommand.self, PingCommand.self, ConnectCommand.self, BulkCommand.self, ShortCommand.self, HoldCommand.self,
-            SendCommand.self, ReceiveCommand.self, HashServeCommand.self, SourceServeCommand.self,
+            SendCommand.self, ReceiveCommand.self, HashServeCommand.self, SourceServeCommand.self, HTTPServeCommand.self, HTTPCommand.self,
         ])
 }
 

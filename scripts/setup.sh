@@ -44,6 +44,9 @@ python3-venv|Envoy for the interoperability tests comes from PyPI
 bench_packages="
 haproxy|a proxy to compare with
 wrk|sends HTTP requests
+nghttp2-client|sends HTTP/2 requests (h2load)
+nghttp2-server|answers HTTP/2 requests (nghttpd)
+linux-perf|counts user instructions, where the processor lets it
 libnginx-mod-stream|nginx as a TCP proxy to compare with
 python3-venv|Envoy to compare with comes from PyPI
 util-linux|taskset pins processes to cores

@@ -13,7 +13,7 @@ final class Bench {
         self.wanted = wanted
         self.binaries = binaries
         load = try LoadGenerator()
-        stage = try Stage(load: load, cores: Cores(), nginx: binaries.nginx)
+        stage = try Stage(load: load, cores: Cores(), nginx: binaries.nginx, nghttpd: binaries.nghttpd)
     }
 
     func close() { stage.close() }
@@ -31,7 +31,7 @@ final class Bench {
     }
 
     private func measure(_ table: Table, _ contenders: [any Contender], into report: inout Report) {
-        for contender in contenders { _ = try? contender.run(load, table.isHTTP ? .http64 : .ping64, seconds: 0.2) }
+        for contender in contenders { _ = try? contender.run(load, table.typical, seconds: 0.2) }
         for round in 1...plan.rounds {
             say("\(table.rawValue): round \(round) of \(plan.rounds)")
             for operation in table.operations {
@@ -44,6 +44,7 @@ final class Bench {
                 }
             }
         }
+        if table.isHTTP { countInstructions(table, contenders, into: &report) }
         for contender in contenders where !contender.pids.isEmpty && !table.isHTTP {
             do {
                 let idle = try contender.idleBytes(load, connections: plan.idleConnections)
@@ -53,6 +54,21 @@ final class Bench {
                         idleConnectionBytes: idle))
             } catch {
                 report.notMeasured.append("\(table.rawValue), \(contender.name), memory of idle connections: \(error)")
+            }
+        }
+    }
+
+    private func countInstructions(_ table: Table, _ contenders: [any Contender], into report: inout Report) {
+        for contender in contenders where !contender.pids.isEmpty {
+            do {
+                let (result, count) = try Instructions.count(of: contender.pids) {
+                    try contender.run(load, table.typical, seconds: min(plan.seconds, 1))
+                }
+                guard result.operations > 0 else { throw BenchFailure("nothing came through") }
+                report.instructions.append(
+                    .init(table: table, contender: contender.name, operation: table.typical, perOperation: count / result.operations))
+            } catch {
+                report.notMeasured.append("\(table.rawValue), \(contender.name), user instructions: \(error)")
             }
         }
     }

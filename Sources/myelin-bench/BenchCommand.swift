@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
 
-/// `make bench`: L4 and HTTP, measured against other proxies in the same run.
+/// `make bench`: L4, HTTP/1.1 and HTTP/2, measured against other proxies in the same run.
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelin-bench",
@@ -15,11 +15,13 @@ struct BenchCommand: ParsableCommand {
     var haproxy = "/usr/sbin/haproxy"
     @Option(help: "nginx's binary.")
     var nginx = "/usr/sbin/nginx"
+    @Option(help: "nghttpd's binary, which answers HTTP/2.")
+    var nghttpd = "/usr/sbin/nghttpd"
     @Option(help: "Where to write the results as JSON.")
     var output: String?
     @Option(help: "How often everything is measured; the median counts.")
     var rounds: Int?
-    @Option(help: "Only these tables (plain, pair, same-node, http, http-pair), separated by commas.")
+    @Option(help: "Only these tables (plain, pair, same-node, http, http-pair, http2, http2-pair), separated by commas.")
     var tables: String?
     @Option(help: "Only these contenders, separated by commas.")
     var contenders: String?
@@ -34,7 +36,7 @@ struct BenchCommand: ParsableCommand {
         if let rounds { plan.rounds = max(1, rounds) }
         plan.tables = Table.allCases.filter { tables.map { $0.split(separator: ",").map(String.init) }?.contains($0.rawValue) ?? true }
         let wanted = contenders.map { Set($0.split(separator: ",").map(String.init)) }
-        let binaries = Binaries(envoy: envoy, haproxy: haproxy, nginx: nginx)
+        let binaries = Binaries(envoy: envoy, haproxy: haproxy, nginx: nginx, nghttpd: nghttpd)
 
         let bench = try Bench(plan: plan, binaries: binaries, wanted: wanted)
         defer { bench.close() }

@@ -5,6 +5,7 @@ struct Binaries {
     let envoy: String?
     let haproxy: String
     let nginx: String
+    let nghttpd: String
 }
 
 /// Makes the contenders of each table.
@@ -23,6 +24,7 @@ struct Contenders {
     /// All contenders of `table` that `wanted` names (nil: all) and that start.
     mutating func start(_ table: Table, wanted: Set<String>?) -> [any Contender] {
         var started: [any Contender] = []
+        if table.isHTTP2 { missing.append("\(table.rawValue), nginx: it does not speak HTTP/2 to the servers behind it") }
         for kind in Kind.allCases where kind.stands(in: table) && wanted?.contains(kind.rawValue) ?? true {
             do {
                 started.append(try make(kind, table))
@@ -42,6 +44,8 @@ struct Contenders {
             case (_, .sameNode): false
             case (.envoyConnect, _): table == .pair
             case (.envoyHTTP2, _): table == .httpPair
+            // It speaks HTTP/2 to clients only; `notes` says so.
+            case (.nginx, .http2), (.nginx, .http2Pair): false
             case (.envoy, _), (.haproxy, _), (.nginx, _): true
             }
         }
@@ -53,17 +57,22 @@ struct Contenders {
         case (.none, .sameNode): return try lab(kind, table, isMeshed: false)
         case (.none, .http): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.httpPort)", stage: stage)
         case (.none, .httpPair): return try StageContender(kind.rawValue, dial: "\(Stage.farAddress):\(Stage.httpPort)", stage: stage)
+        case (.none, .http2): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.http2Port)", stage: stage)
+        case (.none, .http2Pair): return try StageContender(kind.rawValue, dial: "\(Stage.farAddress):\(Stage.http2Port)", stage: stage)
         case (.none, .plain): return try StageContender(kind.rawValue, dial: "127.0.0.1:\(Stage.serverPort)", stage: stage)
         case (.myelin, _): return try lab(kind, table, isMeshed: true)
         case (_, .pair): return try pair(kind)
-        case (_, .http): return try httpSingle(kind)
-        case (_, .httpPair): return try httpPair(kind)
+        case (_, .http), (_, .http2): return try httpSingle(kind, table)
+        case (_, .httpPair), (_, .http2Pair): return try httpPair(kind, table)
         case (_, _): return try single(kind)
         }
     }
 
     private func lab(_ kind: Kind, _ table: Table, isMeshed: Bool) throws -> LabContender {
-        let server = table.isHTTP ? try stage.httpServer(port: Stage.httpPort) : stage.loadServer(port: Stage.serverPort)
+        let server =
+            table.isHTTP2
+            ? try stage.http2Server(port: table.serverPort)
+            : table.isHTTP ? try stage.httpServer(port: table.serverPort) : stage.loadServer(port: table.serverPort)
         return try LabContender(kind.rawValue, table, server: server, cores: stage.cores, isMeshed: isMeshed)
     }
 

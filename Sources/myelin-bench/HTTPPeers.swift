@@ -1,7 +1,7 @@
-/// The same proxies at work on HTTP/1.1: a route by a field and one for the rest, a deadline of 3 s, retries, a policy that says who may, metrics.
+/// The same proxies at work on HTTP: a route by a field and one for the rest, a deadline of 3 s, retries, a policy that says who may, metrics.
 extension EnvoyPeer {
-    static func http(listen: Address, to upstream: Address) -> String {
-        bootstrap(listener(listen, filter: manager), cluster(upstream, extra: keptConnections))
+    static func http(listen: Address, to upstream: Address, http2: Bool) -> String {
+        bootstrap(listener(listen, filter: manager), cluster(upstream, extra: http2 ? http2Options : keptConnections))
     }
 
     /// - Parameter http2: requests of all connections share one HTTP/2 connection between the two.
@@ -11,9 +11,11 @@ extension EnvoyPeer {
             listener(listen, filter: manager), cluster(upstream, extra: transport + "\n" + (http2 ? http2Options : keptConnections)))
     }
 
-    static func httpFar(listen: Address, to upstream: Address, certificates: Certificates, http2: Bool) -> String {
+    /// - Parameter server: the server speaks HTTP/2.
+    static func httpFar(listen: Address, to upstream: Address, certificates: Certificates, http2: Bool, server: Bool) -> String {
         bootstrap(
-            listener(listen, filter: manager, extra: downstreamTLS(certificates, alpn: http2)), cluster(upstream, extra: keptConnections))
+            listener(listen, filter: manager, extra: downstreamTLS(certificates, alpn: http2)),
+            cluster(upstream, extra: server ? http2Options : keptConnections))
     }
 
     private static let keptConnections = """
@@ -53,16 +55,20 @@ extension EnvoyPeer {
 }
 
 extension HAProxyPeer {
-    static func http(listen: Int, to upstream: String) -> String { httpHead + frontend("127.0.0.1:\(listen)") + backend(upstream) }
-
-    static func httpNear(listen: Int, to upstream: String, certificates: Certificates) -> String {
-        let tls = "ssl crt \(certificates.near.both) ca-file \(certificates.authority) verify required verifyhost far.default.svc"
-        return httpHead + frontend("127.0.0.1:\(listen)") + backend("\(upstream) \(tls)")
+    static func http(listen: Int, to upstream: String, http2: Bool) -> String {
+        let mode = http2 ? " proto h2" : ""
+        return httpHead + frontend("127.0.0.1:\(listen)\(mode)") + backend(upstream + mode)
     }
 
-    static func httpFar(listen: Int, to upstream: String, certificates: Certificates) -> String {
-        let tls = "ssl crt \(certificates.far.both) ca-file \(certificates.authority) verify required"
-        return httpHead + frontend("0.0.0.0:\(listen) \(tls)") + backend(upstream)
+    static func httpNear(listen: Int, to upstream: String, certificates: Certificates, http2: Bool) -> String {
+        let tls = "ssl crt \(certificates.near.both) ca-file \(certificates.authority) verify required verifyhost far.default.svc"
+        return httpHead + frontend("127.0.0.1:\(listen)\(http2 ? " proto h2" : "")")
+            + backend("\(upstream) \(tls)\(http2 ? " alpn h2" : "")")
+    }
+
+    static func httpFar(listen: Int, to upstream: String, certificates: Certificates, http2: Bool) -> String {
+        let tls = "ssl crt \(certificates.far.both) ca-file \(certificates.authority) verify required\(http2 ? " alpn h2" : "")"
+        return httpHead + frontend("0.0.0.0:\(listen) \(tls)") + backend(upstream + (http2 ? " proto h2" : ""))
     }
 
     private static var httpHead: String {

@@ -26,10 +26,10 @@ final class LabContender: Contender {
         var services = [
             Topology.Service("caller", port: 7001, program: .idle, on: [.pod("node-1")], policy: "allow: [callee]\n"),
             Topology.Service(
-                "callee", port: UInt16(table.isHTTP ? Stage.httpPort : Stage.serverPort), program: .command(server), on: [.pod(calleeNode)],
+                "callee", port: UInt16(table.serverPort), program: .command(server), on: [.pod(calleeNode)],
                 policy: table.isHTTP ? Self.trafficPolicy : "allow: []\n"),
         ]
-        if table.isHTTP { services[1].applicationProtocol = "http" }
+        if table.isHTTP { services[1].applicationProtocol = table.isHTTP2 ? "http2" : "http" }
         lab = try Lab.raise(Topology(nodes: nodes, services: services), name: isMeshed ? "bench" : "bench0")
         caller = lab.workload("caller")
         let callee = lab.workload("callee")

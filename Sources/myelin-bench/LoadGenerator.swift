@@ -22,6 +22,8 @@ struct LoadGenerator {
         case .connect: mode = ["connect", "--size", "128"]
         case .bulk: mode = ["bulk"]
         case .http1, .http64: return try requests(operation.connections, against: address, seconds: seconds, from: prefix)
+        case .streams100: return try HTTP2Load.run(connections: 1, streams: 100, against: address, seconds: seconds, from: prefix)
+        case .streams64: return try HTTP2Load.run(connections: 64, streams: 1, against: address, seconds: seconds, from: prefix)
         }
         let arguments = ["--connect", address, "--connections", String(operation.connections), "--seconds", String(seconds), "--json"]
         let text = try Child.output(prefix + [program] + mode + arguments)

@@ -24,11 +24,20 @@ struct Report: Codable {
         let idleConnectionBytes: Int
     }
 
+    struct InstructionCount: Codable {
+        let table: Table
+        let contender: String
+        let operation: Operation
+        /// Of all its proxies together, in user mode, for one operation.
+        let perOperation: Double
+    }
+
     var rounds: Int
     var secondsPerOperation: Double
     var machine = Machine()
     var samples: [Sample] = []
     var memory: [Memory] = []
+    var instructions: [InstructionCount] = []
     var notMeasured: [String] = []
 
     struct Machine: Codable {

@@ -39,6 +39,10 @@ extension Report {
             ]
         }
         if !memoryRows.isEmpty { text += "\n  memory\n" + Columns.lay([["", "MiB", "KiB/idle connection"]] + memoryRows, indentation: 4) }
+        let instructionRows = instructions.filter { $0.table == table }.map { [$0.contender, String(format: "%.0f", $0.perOperation)] }
+        if !instructionRows.isEmpty {
+            text += "\n  user instructions\n" + Columns.lay([["", "per \(table.typical.unit)"]] + instructionRows, indentation: 4)
+        }
         return text
     }
 

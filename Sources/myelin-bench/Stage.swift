@@ -15,10 +15,15 @@ final class Stage {
     let certificates: Certificates
     private var servers: [Child] = []
     static let httpPort = 7002
+    static let http2Port = 7003
+    private let nghttpd: String
 
-    /// - Parameter nginx: the program that answers HTTP.
-    init(load: LoadGenerator, cores: Cores, nginx: String) throws {
+    /// - Parameters:
+    ///   - nginx: the program that answers HTTP.
+    ///   - nghttpd: the program that answers HTTP/2; where there is none, the tables of HTTP/2 say so.
+    init(load: LoadGenerator, cores: Cores, nginx: String, nghttpd: String) throws {
         self.nginx = nginx
+        self.nghttpd = nghttpd
         self.cores = cores
         self.load = load
         directory = URL(fileURLWithPath: NSTemporaryDirectory()).appendingPathComponent("myelin-bench-\(getpid())")
@@ -36,6 +41,23 @@ final class Stage {
             try Self.awaitListener(port: Self.httpPort, namespace: namespace)
         }
         for namespace in [Self.near, Self.far] { try Self.awaitListener(port: Self.serverPort, namespace: namespace) }
+        guard FileManager.default.isExecutableFile(atPath: nghttpd) else { return }
+        for namespace in [Self.near, Self.far] {
+            servers.append(
+                try Child(try http2Server(port: Self.http2Port), namespace: namespace, core: cores.server, log: log("http2-" + namespace)))
+            try Self.awaitListener(port: Self.http2Port, namespace: namespace)
+        }
+    }
+
+    /// The command of a server that speaks HTTP/2 without TLS: 128 bytes for /items/7.
+    func http2Server(port: Int) throws -> [String] {
+        guard FileManager.default.isExecutableFile(atPath: nghttpd) else {
+            throw BenchFailure("\(nghttpd) is missing: install nghttp2-server")
+        }
+        let directory = directory.appendingPathComponent("htdocs")
+        try FileManager.default.createDirectory(at: directory.appendingPathComponent("items"), withIntermediateDirectories: true)
+        try Data(repeating: UInt8(ascii: "x"), count: 128).write(to: directory.appendingPathComponent("items/7"))
+        return [nghttpd, "--no-tls", "--max-concurrent-streams=1000", "-d", directory.path, String(port)]
     }
 
     /// The command of an echo server.

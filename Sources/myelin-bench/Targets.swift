@@ -75,9 +75,16 @@ extension Report {
             guard let ratio = ratio(target.table, "myelin", to: target.reference, target.operation, target.value) else { return nil }
             return [target.what, target.wanted, Report.text(ratio), target.isMet(by: ratio.median) ? "met" : "missed"]
         }
-        let memoryRows = Table.allCases.compactMap(memoryRow)
-        guard !rows.isEmpty || !memoryRows.isEmpty else { return "" }
-        return "\nTargets\n" + Columns.lay([["", "wanted", "measured", ""]] + rows + memoryRows, indentation: 4)
+        let others = Table.allCases.compactMap(memoryRow) + instructionRows
+        guard !rows.isEmpty || !others.isEmpty else { return "" }
+        return "\nTargets\n" + Columns.lay([["", "wanted", "measured", ""]] + rows + others, indentation: 4)
+    }
+
+    private var instructionRows: [[String]] {
+        instructions.filter { $0.contender == "myelin" && $0.table == .http }.map {
+            let met = $0.perOperation <= 12_000 ? "met" : "missed"
+            return ["user instructions per request, one proxy", "≤ 12000", String(format: "%.0f", $0.perOperation), met]
+        }
     }
 
     private func memoryRow(_ table: Table) -> [String]? {

@@ -106,6 +106,8 @@ extension DataPlaneTests {
         @Test func twoNodesAdmitTogetherWhatTheLimitSays() async throws {
             let redis = try RedisServer()
             let members = [try await Member(redis, hourly(640)), try await Member(redis, hourly(640))]
+            // Callers hold their sockets only: the nodes must outlive them.
+            defer { withExtendedLifetime((redis, members)) {} }
             async let first = load(members[0], connections: 8, requests: 100)
             async let second = load(members[1], connections: 8, requests: 100)
             let outcomes = [try await first, try await second]
@@ -123,6 +125,8 @@ extension DataPlaneTests {
         @Test func whatOneNodeHoldsIsWithinTheBound() async throws {
             let redis = try RedisServer()
             let members = [try await Member(redis, hourly(640)), try await Member(redis, hourly(640))]
+            // Callers hold their sockets only: the nodes must outlive them.
+            defer { withExtendedLifetime((redis, members)) {} }
             // The first node stops asking in the midst of it; what it holds is lost to the other.
             let first = try await load(members[0], connections: 4, requests: 50).admitted
             let second = try await load(members[1], connections: 4, requests: 150).admitted
@@ -138,6 +142,8 @@ extension DataPlaneTests {
             let redis = try RedisServer()
             let limit = ServicePolicy.RateLimit(requests: 500, period: .seconds(1), burst: 100, reach: .global)
             let members = [try await Member(redis, limit), try await Member(redis, limit)]
+            // Callers hold their sockets only: the nodes must outlive them.
+            defer { withExtendedLifetime((redis, members)) {} }
             let start = ContinuousClock.now
             async let first = load(members[0], connections: 4, requests: 400, pause: 4000)
             async let second = load(members[1], connections: 4, requests: 400, pause: 4000)
@@ -153,6 +159,8 @@ extension DataPlaneTests {
         @Test func aLimitThatIsNotReachedCostsHardlyAnyQuestions() async throws {
             let redis = try RedisServer()
             let members = [try await Member(redis, hourly(1_000_000)), try await Member(redis, hourly(1_000_000))]
+            // Callers hold their sockets only: the nodes must outlive them.
+            defer { withExtendedLifetime((redis, members)) {} }
             async let first = load(members[0], connections: 4, requests: 1000)
             async let second = load(members[1], connections: 4, requests: 1000)
             let admitted = (try await first).admitted + (try await second).admitted
@@ -173,6 +181,8 @@ extension DataPlaneTests {
                 }
             }
             let members = [try await member(), try await member()]
+            // Callers hold their sockets only: the nodes must outlive them.
+            defer { withExtendedLifetime((redis, members)) {} }
             let callers = try members.map { try HTTPCaller($0.mesh) }
             #expect((0..<3).map { callers[$0 % 2].ask("GET /own")?.status } == [200, 200, 429])
             #expect((0..<6).map { callers[$0 % 2].ask("GET /")?.status } == [200, 200, 200, 200, 200, 429])

@@ -145,13 +145,15 @@ struct StatusServerTests {
     @Test func endingDoesNotWaitForAFollower() async throws {
         let fake = FakeAdmin()
         let clock = ContinuousClock()
-        let began = clock.now
+        var began = clock.now
         try await withStatusServer(fake) { socket in
             let reader = PlainSocket(connected: socket)
             let request = "GET /v1/flows?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n"
             #expect(send(reader.descriptor, request, request.utf8.count, 0) == request.utf8.count)
             #expect(await eventually { fake.followerCount == 1 })
+            began = clock.now
         }
-        #expect(clock.now - began < .seconds(5))
+        // A follower that keeps still would hold the server up for a minute; other tests, which share the threads, for some seconds.
+        #expect(clock.now - began < .seconds(30))
     }
 }

@@ -10,19 +10,22 @@ DESTDIR ?=
 KEEP ?= 0
 QUICK ?= 0
 BENCH_OUT ?= .build/bench
+# Of each fuzz target; TARGET names one.
+RUNS ?= 10000000
+TARGET ?=
 
 BIN := .build/$(CONFIG)
 PROGRAMS := myelind myelinctl
 SWIFT := $(shell scripts/swift-path.sh)
 # Swift's own clang compiles for the kernel too.
 CLANG := $(shell command -v clang || echo $$(dirname $$(readlink -f $(SWIFT)))/clang)
-SWIFT_FILES := Package.swift Sources Tests
-C_FILES := $(shell git ls-files 'bpf/*.c' 'bpf/*.h' 'Sources/*.c' 'Sources/*.h' 2>/dev/null)
+SWIFT_FILES := Package.swift Sources Tests Fuzz
+C_FILES := $(shell git ls-files 'bpf/*.c' 'bpf/*.h' 'Sources/*.c' 'Sources/*.h' 'Fuzz/*.c' 'Fuzz/*.h' 2>/dev/null)
 PHASE := scripts/phase.sh
 # Tests that need root, namespaces and the kernel programs; they run one after the other.
 ROOT_TESTS := ^(NodeTests|MeshBPFTests)\.
 
-.PHONY: help setup build bpf test unit node-tests check format lint demo demo-down lab lab-down bench install uninstall clean
+.PHONY: help setup build bpf test unit node-tests check format lint demo demo-down lab lab-down bench fuzz install uninstall clean
 
 help: ## list the targets (this text)
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,12 +84,16 @@ lab: ## raise the demo's two nodes without testing them, to explore
 lab-down: ## remove the laboratory
 	@$(BIN)/myelin-lab down
 
-bench: ## L4 and HTTP tables against Envoy, HAProxy and nginx, paired in one run; QUICK=1 for a short one
+bench: ## L4, HTTP/1.1 and HTTP/2 tables against Envoy, HAProxy and nginx, paired in one run; QUICK=1 for a short one
 	@scripts/setup.sh bench
 	@scripts/envoy.sh .build/peers
 	@$(MAKE) --no-print-directory programs
 	@mkdir -p $(BENCH_OUT)
 	@$(BIN)/myelin-bench --envoy .build/peers/envoy --output $(BENCH_OUT)/results.json $(if $(filter 1,$(QUICK)),--quick)
+
+fuzz: ## feed the parsers with arbitrary bytes: RUNS=10000000 TARGET=http1-head (docs/fuzzing.md; without TARGET all of them)
+	@scripts/setup.sh build
+	@scripts/fuzz.sh $(RUNS) $(TARGET)
 
 # The programs without the tests: what demo, lab, bench and install need.
 .PHONY: programs

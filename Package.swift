@@ -101,6 +101,12 @@ let package = Package(
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
         program("myelin-bench", ["MeshLab", arguments]),
 
+        // What must hold of every input: replayed by the tests, and run by the driver that `make fuzz` builds.
+        .target(
+            name: "FuzzProperties",
+            dependencies: ["MeshTypes", "MeshProtocols", "MeshRuntime", "MeshPolicy", "MeshConfig", "MeshDataPlane"],
+            path: "Fuzz/FuzzProperties", swiftSettings: settings),
+
         tests("RepositoryTests", ["MeshTypes"]),
         tests("MeshTypesTests", ["MeshTypes"]),
         tests("MeshSystemTests", ["MeshSystem"]),
@@ -132,6 +138,18 @@ let package = Package(
                 "MeshAdmin",
                 "MeshTelemetry", logging,
             ]),
+        tests("FuzzPropertiesTests", ["FuzzProperties"]),
         tests("NodeTests", ["MeshLab", "MeshAdmin"]),
     ]
 )
+
+// `make fuzz` alone builds this: it names libFuzzer's runtime, which not every toolchain has.
+if let runtime = Context.environment["MYELIN_FUZZ_RUNTIME"] {
+    package.products.append(.executable(name: "FuzzDriver", targets: ["FuzzDriver"]))
+    package.targets += [
+        .target(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "FuzzDriver", dependencies: ["CFuzzer", "FuzzProperties"], path: "Fuzz/FuzzDriver", swiftSettings: settings,
+            linkerSettings: [.unsafeFlags([runtime, "-lstdc++"])]),
+    ]
+}

@@ -43,9 +43,9 @@ enum Repository {
     }
 
     static let sources = files(below: ["Sources"], suffixes: [".swift"])
-    static let tests = files(below: ["Tests"], suffixes: [".swift"])
+    static let tests = files(below: ["Tests", "Fuzz"], suffixes: [".swift"])
     static let kernel = files(below: ["bpf"], suffixes: [".c", ".h"])
-    static let shims = files(below: ["Sources"], suffixes: [".c", ".h"])
+    static let shims = files(below: ["Sources", "Fuzz"], suffixes: [".c", ".h"])
     static let documents =
         files(below: ["docs", "systemd", "scripts", "LICENSES"], suffixes: [".md", ".service", ".sh", ".yaml"])
         + ["README.md", "CHANGELOG.md", "Makefile", "Package.swift", ".ci/run"].map { File(path: $0, text: read($0)) }

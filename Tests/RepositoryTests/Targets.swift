@@ -2,13 +2,13 @@ import Foundation
 
 /// Every folder is a target and every target a folder: nothing lies about that no build sees.
 enum Targets {
-    /// The names that the manifest declares: what stands in quotes behind one of its calls, on the same line or the next.
+    /// The names that the manifest declares: what stands in quotes behind one of its calls, however the lines are broken.
     static func declared(in manifest: String) -> Set<String> {
         var names: Set<String> = []
+        let text = manifest.filter { !$0.isWhitespace }
         for call in ["mesh(", "program(", "tests(", "target(name:", "Target(name:"] {
-            for piece in manifest.components(separatedBy: call).dropFirst() {
-                let rest = piece.drop { $0.isWhitespace }
-                if rest.first == "\"" { names.insert(String(rest.dropFirst().prefix { $0 != "\"" })) }
+            for piece in text.components(separatedBy: call).dropFirst() where piece.first == "\"" {
+                names.insert(String(piece.dropFirst().prefix { $0 != "\"" }))
             }
         }
         return names

@@ -7,15 +7,24 @@ extension NodeConfiguration {
 
     /// Reads `node.yaml`.
     package static func load(file: String) throws(DocumentErrors) -> NodeConfiguration {
-        let document = try Document(file: file, limit: maximumSize)
+        try read(try Document(file: file, limit: maximumSize))
+    }
+
+    /// One file's contents. - Parameter file: what errors call it.
+    package static func read(_ bytes: [UInt8], file: String) throws(DocumentErrors) -> NodeConfiguration {
+        try read(try Document(bytes: bytes, file: file, limit: maximumSize))
+    }
+
+    private static func read(_ document: Document) throws(DocumentErrors) -> NodeConfiguration {
         guard let root = document.root else {
             throw DocumentErrors([
-                DocumentError(file: file, message: "is empty", suggestion: "it needs at least `node: {name: node-1, address: 10.0.0.1}`")
+                DocumentError(
+                    file: document.file, message: "is empty", suggestion: "it needs at least `node: {name: node-1, address: 10.0.0.1}`")
             ])
         }
         let configuration = root.mapping(keys: NodeDocument.keys).flatMap(NodeDocument.configuration)
         try document.finish()
-        guard let configuration else { throw DocumentErrors([DocumentError(file: file, message: "cannot be read")]) }
+        guard let configuration else { throw DocumentErrors([DocumentError(file: document.file, message: "cannot be read")]) }
         return configuration
     }
 }

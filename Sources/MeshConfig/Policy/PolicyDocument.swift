@@ -10,11 +10,10 @@ struct PolicyDocument {
 
     private let aliases: [ServiceName: ServiceName]
 
-    static func read(_ file: String, aliases: [ServiceName: ServiceName]) throws(DocumentErrors) -> ServicePolicy {
-        let document = try Document(file: file, limit: PolicyDocuments.maximumSize)
+    static func read(_ document: Document, aliases: [ServiceName: ServiceName]) throws(DocumentErrors) -> ServicePolicy {
         let policy = PolicyDocument(aliases: aliases).policy(of: document)
         try document.finish()
-        guard let policy else { throw DocumentErrors([DocumentError(file: file, message: "cannot be read")]) }
+        guard let policy else { throw DocumentErrors([DocumentError(file: document.file, message: "cannot be read")]) }
         return policy
     }
 

@@ -17,12 +17,20 @@ package enum PolicyDocuments {
         var errors: [DocumentError] = []
         for file in try DocumentDirectory.files(in: directory, extensions: extensions) {
             do throws(DocumentErrors) {
-                policies.append(try PolicyDocument.read(file, aliases: aliases))
+                let document = try Document(file: file, limit: maximumSize)
+                policies.append(try PolicyDocument.read(document, aliases: aliases))
             } catch { errors += error.errors }
         }
         errors += duplicates(among: policies)
         guard errors.isEmpty else { throw DocumentErrors(errors) }
         return PolicySet(policies, namespace: namespace)
+    }
+
+    /// One file's contents. - Parameter file: its name, which names the service where the text does not.
+    package static func read(
+        _ bytes: [UInt8], file: String, aliases: [ServiceName: ServiceName] = [:]
+    ) throws(DocumentErrors) -> ServicePolicy {
+        try PolicyDocument.read(try Document(bytes: bytes, file: file, limit: maximumSize), aliases: aliases)
     }
 
     private static func duplicates(among policies: [ServicePolicy]) -> [DocumentError] {

@@ -1,13 +1,15 @@
-internal import MeshProtocols
-internal import MeshRuntime
-internal import MeshTypes
+package import MeshProtocols
+package import MeshRuntime
+package import MeshTypes
 
 /// Looks at the requests of a stream on the callee's node, where policy permits only some of them (R6.4): the bytes of a request go on when its
 /// head is whole and it may be made. Nothing is rewritten. A request that may not be made ends the stream, with whatever else it carries.
-struct RequestGate {
+package struct RequestGate {
     /// What came and may not go on yet.
-    var input = ByteQueue()
+    package var input = ByteQueue()
     private var version = Version.undecided
+
+    package init() {}
 
     /// What the first bytes said.
     private enum Version {
@@ -17,7 +19,7 @@ struct RequestGate {
     }
 
     /// - Parameter verdict: of a request, by its target.
-    mutating func advance(_ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason) -> RequestPassage {
+    package mutating func advance(_ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason) -> RequestPassage {
         if case .undecided = version {
             switch FirstBytes.version(input.readable) {
             case .undecided: return .open(0)

@@ -1,12 +1,12 @@
-internal import MeshPolicy
-internal import MeshProtocols
-internal import MeshRouting
-internal import MeshTypes
+package import MeshPolicy
+package import MeshProtocols
+package import MeshRouting
+package import MeshTypes
 
 /// Heads as the mesh passes them on: written anew from what was parsed, so that the receiver can read them in one way only.
-enum HeadRewriting {
+package enum HeadRewriting {
     /// What a request carries on besides its own fields.
-    struct RequestAdditions {
+    package struct RequestAdditions {
         let traceparent: TraceParent?
         /// Written when the caller gave none.
         let requestID: RequestIdentifier
@@ -14,9 +14,16 @@ enum HeadRewriting {
         let passesUpgrade: Bool
         /// Nanoseconds that are left; nil for a request without a deadline.
         let timeLeft: UInt64?
+
+        package init(traceparent: TraceParent?, requestID: RequestIdentifier, passesUpgrade: Bool, timeLeft: UInt64?) {
+            self.traceparent = traceparent
+            self.requestID = requestID
+            self.passesUpgrade = passesUpgrade
+            self.timeLeft = timeLeft
+        }
     }
 
-    static func request(
+    package static func request(
         _ head: RequestHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, _ additions: RequestAdditions,
         _ changes: MessageChanges, to writer: inout HeadWriter
     ) {
@@ -84,7 +91,7 @@ enum HeadRewriting {
     }
 
     /// - Parameter closes: the caller's connection ends with this answer.
-    static func response(
+    package static func response(
         _ head: ResponseHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer, closes: Bool, keepsOldVersionAlive: Bool,
         _ changes: EncodedHeaderChanges = .none, to writer: inout HeadWriter
     ) {

@@ -22,7 +22,10 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
     /// - Parameter bytes: all that came since the message's start; longer by the new ones at every call.
     package mutating func scan(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         let span = Span<UInt8>(_unsafeBytes: bytes)
-        if scanned == 0, span.count > 0, !ByteClass.isToken(span[0]) { return .refused(.badStartLine) }
+        if scanned == 0, span.count > 0, !ByteClass.isToken(span[0]) {
+            // Half of an empty line, which may stand before a request and is passed over by who reads one (RFC 9112 §2.2).
+            return span.count == 1 && span[0] == ByteClass.carriageReturn ? .incomplete : .refused(.badStartLine)
+        }
         var index = scanned
         let end = min(span.count, HTTPLimits.head)
         while index < end {

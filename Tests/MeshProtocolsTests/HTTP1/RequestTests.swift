@@ -19,6 +19,17 @@ import Testing
         }
     }
 
+    /// An empty line before a request is passed over by its reader, who may have got the half of it only.
+    @Test func halfAnEmptyLineIsNoBadRequestYet() {
+        func outcome(_ text: String) -> HeadScanner.Outcome {
+            var scanner = HeadScanner()
+            return Array(text.utf8).withUnsafeBytes { scanner.scan($0) }
+        }
+        #expect(outcome("\r") == .incomplete)
+        #expect(outcome("\rG") == .refused(.badStartLine))
+        #expect(outcome("\n") == .refused(.badStartLine))
+    }
+
     @Test func knowsWhatEndsTheConnection() throws {
         #expect(try parse("GET / HTTP/1.1\r\nhost: a\r\n\r\n").keepsAlive)
         #expect(try !parse("GET / HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n").keepsAlive)

@@ -1,0 +1,72 @@
+internal import MeshDataPlane
+internal import MeshProtocols
+internal import MeshTypes
+
+/// What passes the gate is the front of what came, the same however it is cut, and holds no request that was not permitted.
+enum GateProperty {
+    private struct Outcome: Equatable {
+        var passed = 0
+        var reason = DenialReason.none
+    }
+
+    static func complaint(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let whole = pass(bytes, longest: max(1, bytes.count))
+        for longest in [1, 40] {
+            let cut = pass(bytes, longest: longest)
+            // Cut finely, what stands before the request that is refused has gone on already.
+            if cut.reason != whole.reason || whole.reason == .none && cut.passed != whole.passed || cut.passed > bytes.count {
+                return "\(whole) at once, \(cut) in pieces of up to \(longest) bytes"
+            }
+            if let complaint = strangerAmong(bytes.slice(0..<cut.passed)) { return complaint }
+        }
+        return strangerAmong(bytes.slice(0..<whole.passed))
+    }
+
+    /// A target with an `x` is not permitted.
+    private static func verdict(_ target: UnsafeRawBufferPointer) -> DenialReason {
+        target.contains(UInt8(ascii: "x")) ? .denied : .none
+    }
+
+    private static func pass(_ bytes: UnsafeRawBufferPointer, longest: Int) -> Outcome {
+        var gate = RequestGate()
+        defer { gate.input.free() }
+        var fields = FieldTable()
+        var outcome = Outcome()
+        for piece in longest >= bytes.count ? [0..<bytes.count] : Array(Cuts(bytes, longest: longest)) {
+            gate.input.append(bytes.slice(piece))
+            switch gate.advance(&fields, verdict) {
+            case .refused(let reason):
+                outcome.reason = reason
+                return outcome
+            case .open(let count):
+                precondition(count >= 0 && count <= gate.input.count, "\(count) of \(gate.input.count) bytes may pass")
+                outcome.passed += count
+                gate.input.consume(count)
+            }
+        }
+        return outcome
+    }
+
+    /// Reads what passed as the service does: one request after the other.
+    private static func strangerAmong(_ bytes: UnsafeRawBufferPointer) -> String? {
+        var rest = bytes
+        var fields = FieldTable()
+        while !rest.isEmpty {
+            if rest.count >= 2, rest[0] == 13, rest[1] == 10 {
+                rest = rest.slice(2..<rest.count)
+                continue
+            }
+            var scanner = HeadScanner()
+            guard case .complete(let length) = scanner.scan(rest) else { return "part of a head passed" }
+            guard case .success(let request) = RequestHead.parse(rest.slice(0..<length), into: &fields) else { return "a bad head passed" }
+            if verdict(request.target.slice(of: rest)) != .none { return "a request passed that is not permitted" }
+            var body = BodyProgress(request.body)
+            rest = rest.slice(length..<rest.count)
+            while !body.hasEnded, !rest.isEmpty {
+                guard case .success(let count) = body.take(rest) else { return "a bad body passed" }
+                rest = rest.slice(count..<rest.count)
+            }
+        }
+        return nil
+    }
+}

@@ -9,6 +9,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case gate
     /// A tunnel's HTTP/2, at either end.
     case hbone
+    /// A workload's HTTP/2, at either end.
+    case http2
     case policy
     case node
     case dns
@@ -20,6 +22,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .http1Body: BodyProperty.complaint(bytes)
         case .gate: GateProperty.complaint(bytes)
         case .hbone: TunnelProperty.complaint(bytes)
+        case .http2: HTTP2Property.complaint(bytes)
         case .policy: PolicyProperty.complaint(bytes)
         case .node: NodeProperty.complaint(bytes)
         case .dns: MessageProperty.complaint(bytes)

@@ -56,9 +56,11 @@ enum GateProperty {
                 rest = rest.slice(2..<rest.count)
                 continue
             }
-            var scanner = HeadScanner()
+            var scanner = HeadScanner(.mesh)
             guard case .complete(let length) = scanner.scan(rest) else { return "part of a head passed" }
-            guard case .success(let request) = RequestHead.parse(rest.slice(0..<length), into: &fields) else { return "a bad head passed" }
+            guard case .success(let request) = RequestHead.parse(rest.slice(0..<length), .mesh, into: &fields) else {
+                return "a bad head passed"
+            }
             if verdict(request.target.slice(of: rest)) != .none { return "a request passed that is not permitted" }
             var body = BodyProgress(request.body)
             rest = rest.slice(length..<rest.count)

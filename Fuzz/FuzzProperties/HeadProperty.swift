@@ -1,4 +1,5 @@
 internal import MeshDataPlane
+internal import MeshPolicy
 internal import MeshProtocols
 internal import MeshTypes
 
@@ -44,14 +45,15 @@ enum HeadProperty {
         var writer = HeadWriter()
         HeadRewriting.request(request, fields, head, additions, MessageChanges(), to: &writer)
         if writer.overflowed { return "the request grew beyond the writer" }
-        var scanner = HeadScanner()
+        var scanner = HeadScanner(.mesh)
         guard scanner.scan(writer.bytes) == .complete(writer.count) else { return "no whole head was written" }
         var again = FieldTable()
-        switch RequestHead.parse(writer.bytes, into: &again) {
+        switch RequestHead.parse(writer.bytes, .mesh, into: &again) {
         case .failure(let refusal): return "what was written of the request is refused: \(refusal)"
         case .success(let second):
             return difference(request, head, second, writer.bytes)
-                ?? passedOn(fields, head, again, writer.bytes,
+                ?? passedOn(
+                    fields, head, again, writer.bytes,
                     added: [.host, .deadline, .requestID, .traceparent] + (request.isGRPC ? [.grpcTimeout] : []))
         }
     }

@@ -21,18 +21,13 @@ enum TunnelProperty {
 
 /// The owner of a session.
 private final class FuzzedTunnel {
-    private enum Life { case open, halfClosed, over }
-
     private let isServer: Bool
     /// Answers at once with a refusal, later, or not at all.
     private let manner: UInt8
     private(set) var session: HBONESession!
-    private var lives: [UInt64: Life] = [:]
+    private var lives = StreamLives()
     private var streams: [UInt64: StreamID] = [:]
-    private var nextToken: UInt64 = 1
-    private var problem: String?
     private var sent = 0
-    private var hasFailed = false
 
     init(_ options: UInt8) {
         isServer = options & 1 == 0
@@ -50,22 +45,16 @@ private final class FuzzedTunnel {
         source: ServiceIdentity(namespace: "default", name: ServiceName("wallet")!))
 
     private func open() {
-        let token = newToken()
-        if let stream = session.openStream(Self.request, token: token) { streams[token] = stream } else { lives[token] = nil }
-    }
-
-    private func newToken() -> UInt64 {
-        defer { nextToken += 1 }
-        lives[nextToken] = .open
-        return nextToken
+        let token = lives.begin()
+        if let stream = session.openStream(Self.request, token: token) { streams[token] = stream }
     }
 
     /// - Returns: false when the connection is over.
     func receive(_ bytes: UnsafeRawBufferPointer, now: UInt64) -> Bool {
         let failure = session.receive(bytes, now: now) ?? session.tick(now: now)
-        hasFailed = failure != nil
-        if manner == 7, !hasFailed { session.goAway() }
-        if manner == 6, !hasFailed { session.ping() }
+        lives.connectionFailed = failure != nil
+        if manner == 7, failure == nil { session.goAway() }
+        if manner == 6, failure == nil { session.ping() }
         flush()
         return failure == nil && !session.isFinished
     }
@@ -75,7 +64,7 @@ private final class FuzzedTunnel {
     }
 
     func complaint(inputBytes: Int) -> String? {
-        if let problem { return problem }
+        if let problem = lives.problem { return problem }
         if session.openStreams < 0 { return "\(session.openStreams) streams" }
         // A request of a few bytes is answered with some dozens; SETTINGS and PING with as much as they have.
         if sent > 4096 + 64 * inputBytes { return "\(sent) bytes were sent for \(inputBytes)" }
@@ -84,19 +73,8 @@ private final class FuzzedTunnel {
 
     // MARK: Events
 
-    private func note(_ problem: String) { if self.problem == nil { self.problem = problem } }
-
-    fileprivate func heard(_ token: UInt64, _ what: String) {
-        if hasFailed { note("\(what) after the connection's failure") }
-        switch lives[token] {
-        case nil: note("\(what) of an unknown stream")
-        case .over: note("\(what) of a stream that is over")
-        case .open, .halfClosed: break
-        }
-    }
-
     fileprivate func requested(_ stream: StreamID) -> UInt64 {
-        if hasFailed { note("a request after the connection's failure") }
+        if lives.connectionFailed { lives.note("a request after the connection's failure") }
         switch manner {
         case 1:
             session.refuse(stream, status: 401, reason: .denied)
@@ -105,7 +83,7 @@ private final class FuzzedTunnel {
             session.reset(stream, .cancel)
             return 0
         default:
-            let token = newToken()
+            let token = lives.begin()
             streams[token] = stream
             if manner != 3 { session.accept(stream) }
             return token
@@ -113,31 +91,30 @@ private final class FuzzedTunnel {
     }
 
     fileprivate func answered(_ token: UInt64, status: Int) {
-        heard(token, "an answer")
-        if status < 200 || status > 999 { note("an answer with status \(status)") }
-        if status != 200 { lives[token] = .over }
+        lives.heard(token, "an answer")
+        if status < 200 || status > 999 { lives.note("an answer with status \(status)") }
+        if status != 200 { lives.end(token) }
     }
 
     fileprivate func took(_ token: UInt64, _ bytes: UnsafeRawBufferPointer) {
-        heard(token, "data")
-        if lives[token] == .halfClosed { note("data after its end") }
+        lives.gotData(token)
         session.consumedConnection(bytes.count)
         if manner != 4, let stream = streams[token] { session.consumed(stream, bytes.count) }
     }
 
     fileprivate func ended(_ token: UInt64) {
-        heard(token, "an end")
-        if lives[token] == .halfClosed { note("two ends") }
-        if lives[token] == .open { lives[token] = .halfClosed }
+        lives.gotEnd(token)
         if manner == 5, let stream = streams[token] {
             session.reset(stream, .noError)
-            lives[token] = .over
+            lives.end(token)
         }
     }
 
+    fileprivate func heard(_ token: UInt64, _ what: String) { lives.heard(token, what) }
+
     fileprivate func closed(_ token: UInt64) {
-        heard(token, "a closing")
-        lives[token] = .over
+        lives.heard(token, "a closing")
+        lives.end(token)
     }
 
     private enum Events: HBONEHandlers {

@@ -39,7 +39,7 @@ package struct RequestGate {
 
 /// The requests of a connection that speaks HTTP/1, one after the other.
 private struct RequestSequence: BitwiseCopyable {
-    private var scanner = HeadScanner()
+    private var scanner = HeadScanner(.mesh)
     private var body = BodyProgress(.none)
 
     /// - Parameter bytes: all that came and did not go on yet.
@@ -62,9 +62,9 @@ private struct RequestSequence: BitwiseCopyable {
             case .incomplete: return .open(passed)
             case .refused: return .refused(.badRequest)
             case .complete(let length):
-                scanner = HeadScanner()
+                scanner = HeadScanner(.mesh)
                 let head = UnsafeRawBufferPointer(rebasing: rest[..<length])
-                guard case .success(let request) = RequestHead.parse(head, into: &fields) else { return .refused(.badRequest) }
+                guard case .success(let request) = RequestHead.parse(head, .mesh, into: &fields) else { return .refused(.badRequest) }
                 // After a change of protocol nothing more could be told apart.
                 guard request.upgrade.isEmpty else { return .refused(.notAllowed) }
                 let reason = verdict(request.target.slice(of: head))

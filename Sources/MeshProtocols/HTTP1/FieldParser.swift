@@ -31,8 +31,10 @@ struct FieldParser: BitwiseCopyable {
     /// - Parameters:
     ///   - start: where the first field line starts.
     ///   - bytes: a whole head as `HeadScanner` found it.
-    mutating func parse(_ bytes: Span<UInt8>, from start: Int, into table: inout FieldTable) -> HTTPRefusal? {
-        table.removeAll()
+    mutating func parse(
+        _ bytes: Span<UInt8>, from start: Int, _ bounds: HeadBounds, into table: inout FieldTable
+    ) -> HTTPRefusal? {
+        table.removeAll(bounds)
         var line = start
         // The last line is empty.
         while line < bytes.count - 2 {

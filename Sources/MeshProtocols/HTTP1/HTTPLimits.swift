@@ -6,6 +6,9 @@ package enum HTTPLimits {
     package static let startLine = 8 << 10
     /// Fields of a head (431).
     package static let fields = 128
+    /// Fields that the mesh adds to a head at most, and bytes, among them the space behind each colon.
+    package static let addedFields = 16
+    package static let addedBytes = 1 << 10
     /// Bytes of a trailer section (400).
     package static let trailers = 16 << 10
     /// Bytes of the extensions of one chunk (400).
@@ -16,4 +19,15 @@ package enum HTTPLimits {
     package static let deadline: UInt64 = 3_600_000
     /// Digits of a Content-Length (400).
     package static let lengthDigits = 18
+}
+
+/// Who wrote a head decides how large it may be: what one node takes and adds to, the next must take as well.
+package struct HeadBounds: BitwiseCopyable, Sendable {
+    let bytes: Int
+    let fields: Int
+
+    package static let workload = HeadBounds(bytes: HTTPLimits.head, fields: HTTPLimits.fields)
+    /// Written anew by the mesh.
+    package static let mesh = HeadBounds(
+        bytes: HTTPLimits.head + HTTPLimits.addedBytes, fields: HTTPLimits.fields + HTTPLimits.addedFields)
 }

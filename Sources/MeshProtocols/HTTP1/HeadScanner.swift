@@ -6,6 +6,7 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
     /// Where the present line starts.
     private var lineStart = 0
     private var lines = 0
+    private let limit: Int
 
     package enum Outcome: Equatable {
         case incomplete
@@ -14,7 +15,7 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
         case refused(HTTPRefusal)
     }
 
-    package init() {}
+    package init(_ bounds: HeadBounds = .workload) { limit = bounds.bytes }
 
     /// Nothing of a head has come yet.
     package var isFresh: Bool { scanned == 0 }
@@ -27,7 +28,7 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
             return span.count == 1 && span[0] == ByteClass.carriageReturn ? .incomplete : .refused(.badStartLine)
         }
         var index = scanned
-        let end = min(span.count, HTTPLimits.head)
+        let end = min(span.count, limit)
         while index < end {
             guard span[index] == ByteClass.lineFeed else {
                 index += 1
@@ -42,6 +43,6 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
         }
         scanned = index
         if lines == 0, index > HTTPLimits.startLine { return .refused(.startLineTooLong) }
-        return index >= HTTPLimits.head ? .refused(.headTooLarge) : .incomplete
+        return index >= limit ? .refused(.headTooLarge) : .incomplete
     }
 }

@@ -76,8 +76,9 @@ package struct HeaderField: BitwiseCopyable, Sendable {
 
 /// The fields of the head that was parsed last. A worker has one, and parses into it again and again.
 package struct FieldTable: ~Copyable {
-    private let fields = UnsafeMutableBufferPointer<HeaderField>.allocate(capacity: HTTPLimits.fields)
+    private let fields = UnsafeMutableBufferPointer<HeaderField>.allocate(capacity: HeadBounds.mesh.fields)
     package private(set) var count = 0
+    private var limit = HeadBounds.workload.fields
 
     package init() {}
 
@@ -88,11 +89,14 @@ package struct FieldTable: ~Copyable {
         return fields[index]
     }
 
-    mutating func removeAll() { count = 0 }
+    mutating func removeAll(_ bounds: HeadBounds) {
+        count = 0
+        limit = min(bounds.fields, fields.count)
+    }
 
     /// - Returns: false when the table is full.
     mutating func append(_ field: HeaderField) -> Bool {
-        guard count < fields.count else { return false }
+        guard count < limit else { return false }
         fields.initializeElement(at: count, to: field)
         count += 1
         return true

@@ -69,13 +69,13 @@ package struct RequestHead: BitwiseCopyable, Sendable {
 
     /// - Parameter bytes: a whole head as `HeadScanner` found it.
     package static func parse(
-        _ bytes: UnsafeRawBufferPointer, into table: inout FieldTable
+        _ bytes: UnsafeRawBufferPointer, _ bounds: HeadBounds = .workload, into table: inout FieldTable
     ) -> Result<RequestHead, HTTPRefusal> {
         let span = Span<UInt8>(_unsafeBytes: bytes)
         var line = RequestLine()
         if let refusal = line.parse(span) { return .failure(refusal) }
         var parser = FieldParser()
-        if let refusal = parser.parse(span, from: line.end, into: &table) { return .failure(refusal) }
+        if let refusal = parser.parse(span, from: line.end, bounds, into: &table) { return .failure(refusal) }
         let facts = parser.facts
         if let refusal = check(facts, line, span) { return .failure(refusal) }
         var deadline: UInt64?

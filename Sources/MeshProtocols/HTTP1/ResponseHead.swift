@@ -24,7 +24,7 @@ package struct ResponseHead: BitwiseCopyable, Sendable {
         var line = StatusLine()
         if let refusal = line.parse(span) { return .failure(refusal) }
         var parser = FieldParser()
-        if let refusal = parser.parse(span, from: line.end, into: &table) { return .failure(refusal) }
+        if let refusal = parser.parse(span, from: line.end, .workload, into: &table) { return .failure(refusal) }
         let facts = parser.facts
         if facts.codings > 0 {
             if facts.contentLengths > 0 { return .failure(.lengthWithTransferCoding) }

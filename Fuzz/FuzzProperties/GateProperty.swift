@@ -23,7 +23,7 @@ enum GateProperty {
     }
 
     /// A target with an `x` is not permitted.
-    private static func verdict(_ target: UnsafeRawBufferPointer) -> DenialReason {
+    static func verdict(_ target: UnsafeRawBufferPointer) -> DenialReason {
         target.contains(UInt8(ascii: "x")) ? .denied : .none
     }
 
@@ -47,8 +47,14 @@ enum GateProperty {
         return outcome
     }
 
-    /// Reads what passed as the service does: one request after the other.
     private static func strangerAmong(_ bytes: UnsafeRawBufferPointer) -> String? {
+        bytes.starts(with: "PRI * HTTP/2.0".utf8) ? StreamReader.strangerAmong(bytes) : RequestReader.strangerAmong(bytes)
+    }
+}
+
+/// Reads what passed as a service does that speaks HTTP/1: one request after the other.
+private enum RequestReader {
+    static func strangerAmong(_ bytes: UnsafeRawBufferPointer) -> String? {
         var rest = bytes
         var fields = FieldTable()
         while !rest.isEmpty {
@@ -61,7 +67,7 @@ enum GateProperty {
             guard case .success(let request) = RequestHead.parse(rest.slice(0..<length), .mesh, into: &fields) else {
                 return "a bad head passed"
             }
-            if verdict(request.target.slice(of: rest)) != .none { return "a request passed that is not permitted" }
+            if GateProperty.verdict(request.target.slice(of: rest)) != .none { return "a request passed that is not permitted" }
             var body = BodyProgress(request.body)
             rest = rest.slice(length..<rest.count)
             while !body.hasEnded, !rest.isEmpty {
@@ -70,5 +76,50 @@ enum GateProperty {
             }
         }
         return nil
+    }
+}
+
+/// Reads what passed as a service does that speaks HTTP/2. Its session shares no code with what the gate reads frames by.
+private enum StreamReader {
+    static func strangerAmong(_ bytes: UnsafeRawBufferPointer) -> String? {
+        let service = Service()
+        let session = HTTP2Session(
+            role: .server, owner: Unmanaged.passUnretained(service).toOpaque(), handlers: Events.self, now: 0)
+        service.session = session
+        _ = session.receive(bytes, now: 0)
+        service.session = nil
+        return service.stranger ? "a request passed that is not permitted" : nil
+    }
+
+    private final class Service {
+        var session: HTTP2Session?
+        var fields = FieldTable()
+        var stranger = false
+    }
+
+    private enum Events: HTTP2Handlers {
+        private static func service(_ owner: Owner) -> Service { Unmanaged<Service>.fromOpaque(owner).takeUnretainedValue() }
+
+        static func request(_ owner: Owner, stream: StreamID, _ head: UnsafeRawBufferPointer, ends: Bool) -> UInt64 {
+            let service = service(owner)
+            if case .success(let request) = RequestHead.parse(head, .mesh, into: &service.fields) {
+                if GateProperty.verdict(request.target.slice(of: head)) != .none { service.stranger = true }
+            }
+            return UInt64(stream.rawValue)
+        }
+        static func data(_ owner: Owner, token: UInt64, _ bytes: UnsafeRawBufferPointer) {
+            let session = service(owner).session
+            session?.consumedConnection(bytes.count)
+            session?.consumed(StreamID(rawValue: Int32(token)), bytes.count)
+        }
+        static func pull(_ owner: Owner, token: UInt64, into buffer: UnsafeMutableRawBufferPointer) -> HTTP2Pull { .later }
+        static func rejected(_ owner: Owner) {}
+        static func response(_ owner: Owner, token: UInt64, _ head: UnsafeRawBufferPointer, ends: Bool) {}
+        static func trailers(_ owner: Owner, token: UInt64, _ fields: UnsafeRawBufferPointer) {}
+        static func end(_ owner: Owner, token: UInt64) {}
+        static func reset(_ owner: Owner, token: UInt64, _ code: HBONEErrorCode) {}
+        static func closed(_ owner: Owner, token: UInt64) {}
+        static func goAway(_ owner: Owner, lastStream: StreamID, _ code: HBONEErrorCode) {}
+        static func pingAcknowledged(_ owner: Owner) {}
     }
 }

@@ -40,7 +40,8 @@ enum HeadProperty {
         ] where range.indices.upperBound > head.count { return "a part of the request lies outside of it" }
         if let complaint = fieldComplaint(fields, head) { return complaint }
         let additions = HeadRewriting.RequestAdditions(
-            traceparent: TraceParent(request.traceparent.slice(of: head)) == nil ? trace : nil, requestID: RequestIdentifier(randomHigh: 4, randomLow: 5), passesUpgrade: true,
+            traceparent: TraceParent(request.traceparent.slice(of: head)) == nil ? trace : nil,
+            requestID: RequestIdentifier(randomHigh: 4, randomLow: 5), passesUpgrade: true,
             timeLeft: 1_234_000_000)
         var writer = HeadWriter()
         HeadRewriting.request(request, fields, head, additions, MessageChanges(), to: &writer)
@@ -92,10 +93,10 @@ enum HeadProperty {
         var writer = HeadWriter()
         HeadRewriting.response(answer, fields, head, closes: !answer.keepsAlive, keepsOldVersionAlive: false, to: &writer)
         if writer.overflowed { return "the answer grew beyond the writer" }
-        var scanner = HeadScanner()
+        var scanner = HeadScanner(.mesh)
         guard scanner.scan(writer.bytes) == .complete(writer.count) else { return "no whole head was written" }
         var again = FieldTable()
-        switch ResponseHead.parse(writer.bytes, answering: method, into: &again) {
+        switch ResponseHead.parse(writer.bytes, .mesh, answering: method, into: &again) {
         case .failure(let refusal): return "what was written of the answer is refused: \(refusal)"
         case .success(let second):
             if answer.status != second.status || answer.body != second.body { return "another status or body" }

@@ -36,6 +36,21 @@ extension DataPlaneTests {
             #expect(request.field("x-c") == [] && request.field("x-e") == ["kept"])
         }
 
+        /// The callee's node reads what the caller's node has added to.
+        @Test func aHeadAtItsBoundsPassesTheGateWithAllThatIsAdded() async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            let value = String(repeating: "v", count: HeaderChanges.longestValue)
+            let added = (0..<HeaderChanges.maximumFields).map { (name: "x-added-\($0)", value: value) }
+            let policy = TwoNodes.allowing(denied: ["other"]) { $0.changes.request = HeaderChanges(add: added) }
+            let mesh = try await TwoNodes(endpoints: [callee.address], policy: policy, speaks: .http)
+            let caller = try HTTPCaller(mesh)
+            let own = String(repeating: "a:\(String(repeating: "b", count: 500))\r\n", count: 127)
+            let answer = caller.ask("GET /internal/v1/callee/one", own)
+            #expect(answer?.status == 200)
+            #expect(callee.requests.last?.field("a").count == 127)
+            #expect(callee.requests.last?.lines.filter { $0.hasPrefix("x-added-") }.count == added.count)
+        }
+
         @Test func anInterimAnswerIsNotChanged() async throws {
             let callee = try HTTPCallee { _ in
                 .raw("HTTP/1.1 103 Hints\r\nx-b: 1\r\n\r\nHTTP/1.1 200 OK\r\nx-b: 1\r\ncontent-length: 0\r\n\r\n")

@@ -6,9 +6,11 @@ package enum HTTPLimits {
     package static let startLine = 8 << 10
     /// Fields of a head (431).
     package static let fields = 128
-    /// Fields that the mesh adds to a head at most, and bytes, among them the space behind each colon.
-    package static let addedFields = 16
-    package static let addedBytes = 1 << 10
+    /// What the mesh adds to a head at most: fields, sixteen of its own and those of a policy; bytes, among them the space behind each colon;
+    /// bytes of the start line, when a policy says another path.
+    package static let addedFields = 48
+    package static let addedBytes = 24 << 10
+    package static let addedStartLine = 1 << 10
     /// Bytes of a trailer section (400).
     package static let trailers = 16 << 10
     /// Bytes of the extensions of one chunk (400).
@@ -24,10 +26,12 @@ package enum HTTPLimits {
 /// Who wrote a head decides how large it may be: what one node takes and adds to, the next must take as well.
 package struct HeadBounds: BitwiseCopyable, Sendable {
     let bytes: Int
+    let startLine: Int
     let fields: Int
 
-    package static let workload = HeadBounds(bytes: HTTPLimits.head, fields: HTTPLimits.fields)
+    package static let workload = HeadBounds(bytes: HTTPLimits.head, startLine: HTTPLimits.startLine, fields: HTTPLimits.fields)
     /// Written anew by the mesh.
     package static let mesh = HeadBounds(
-        bytes: HTTPLimits.head + HTTPLimits.addedBytes, fields: HTTPLimits.fields + HTTPLimits.addedFields)
+        bytes: HTTPLimits.head + HTTPLimits.addedBytes, startLine: HTTPLimits.startLine + HTTPLimits.addedStartLine,
+        fields: HTTPLimits.fields + HTTPLimits.addedFields)
 }

@@ -6,7 +6,7 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
     /// Where the present line starts.
     private var lineStart = 0
     private var lines = 0
-    private let limit: Int
+    private let bounds: HeadBounds
 
     package enum Outcome: Equatable {
         case incomplete
@@ -15,7 +15,7 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
         case refused(HTTPRefusal)
     }
 
-    package init(_ bounds: HeadBounds = .workload) { limit = bounds.bytes }
+    package init(_ bounds: HeadBounds = .workload) { self.bounds = bounds }
 
     /// Nothing of a head has come yet.
     package var isFresh: Bool { scanned == 0 }
@@ -28,21 +28,21 @@ package struct HeadScanner: BitwiseCopyable, Sendable {
             return span.count == 1 && span[0] == ByteClass.carriageReturn ? .incomplete : .refused(.badStartLine)
         }
         var index = scanned
-        let end = min(span.count, limit)
+        let end = min(span.count, bounds.bytes)
         while index < end {
             guard span[index] == ByteClass.lineFeed else {
                 index += 1
                 continue
             }
             guard index > lineStart, span[index - 1] == ByteClass.carriageReturn else { return .refused(.bareLineFeed) }
-            if lines == 0, index - lineStart > HTTPLimits.startLine { return .refused(.startLineTooLong) }
+            if lines == 0, index - lineStart > bounds.startLine { return .refused(.startLineTooLong) }
             index += 1
             if index - lineStart == 2 { return lines == 0 ? .refused(.badStartLine) : .complete(index) }
             lines += 1
             lineStart = index
         }
         scanned = index
-        if lines == 0, index > HTTPLimits.startLine { return .refused(.startLineTooLong) }
-        return index >= limit ? .refused(.headTooLarge) : .incomplete
+        if lines == 0, index > bounds.startLine { return .refused(.startLineTooLong) }
+        return index >= bounds.bytes ? .refused(.headTooLarge) : .incomplete
     }
 }

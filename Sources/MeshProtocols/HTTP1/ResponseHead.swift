@@ -18,13 +18,13 @@ package struct ResponseHead: BitwiseCopyable, Sendable {
     ///   - bytes: a whole head as `HeadScanner` found it.
     ///   - method: the request's, which decides whether there is a body (RFC 9112 §6.3).
     package static func parse(
-        _ bytes: UnsafeRawBufferPointer, answering method: HTTPMethod, into table: inout FieldTable
+        _ bytes: UnsafeRawBufferPointer, _ bounds: HeadBounds = .workload, answering method: HTTPMethod, into table: inout FieldTable
     ) -> Result<ResponseHead, HTTPRefusal> {
         let span = Span<UInt8>(_unsafeBytes: bytes)
         var line = StatusLine()
         if let refusal = line.parse(span) { return .failure(refusal) }
         var parser = FieldParser()
-        if let refusal = parser.parse(span, from: line.end, .workload, into: &table) { return .failure(refusal) }
+        if let refusal = parser.parse(span, from: line.end, bounds, into: &table) { return .failure(refusal) }
         let facts = parser.facts
         if facts.codings > 0 {
             if facts.contentLengths > 0 { return .failure(.lengthWithTransferCoding) }

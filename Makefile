@@ -54,6 +54,7 @@ unit: ## unit tests and the repository's own lint, in parallel, without privileg
 
 node-tests: ## tests with real kernel programs and namespaces, as root, one by one (after `make build`)
 	@scripts/envoy.sh .build/peers
+	@scripts/peers.sh .build/peers
 	@$(PHASE) "node tests" scripts/node-tests.sh $(CONFIG) '$(ROOT_TESTS)'
 
 check: lint test ## what CI runs: lint and test

@@ -128,7 +128,7 @@ let package = Package(
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
-        tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig"]),
+        tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
         tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),
         tests(
@@ -139,7 +139,7 @@ let package = Package(
                 "MeshTelemetry", logging,
             ]),
         tests("FuzzPropertiesTests", ["FuzzProperties"]),
-        tests("NodeTests", ["MeshLab", "MeshAdmin"]),
+        tests("NodeTests", ["MeshLab", "MeshAdmin"], resources: [.copy("Peers")]),
     ]
 )
 

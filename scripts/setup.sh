@@ -39,7 +39,10 @@ test_packages="
 nodejs|an unmodified server
 gunicorn|an unmodified server
 redis-server|where nodes count global limits
-python3-venv|Envoy for the interoperability tests comes from PyPI
+python3-venv|Envoy, gRPC and WebSocket for the tests come from PyPI
+wrk|an unmodified client
+nghttp2-client|an unmodified client (h2load)
+nghttp2-server|an unmodified server (nghttpd)
 "
 bench_packages="
 haproxy|a proxy to compare with

@@ -7,6 +7,9 @@ package struct Binaries: Codable, Sendable {
     /// The directory of capture.bpf.o and guard.bpf.o.
     package var objects: String
 
+    /// The load generator, which lies beside the daemon.
+    package var load: String { URL(fileURLWithPath: daemon).deletingLastPathComponent().path + "/myelin-load" }
+
     package init(daemon: String, control: String, objects: String) {
         self.daemon = daemon
         self.control = control

@@ -105,11 +105,16 @@ package final class Lab: Sendable {
 
     /// Starts the service's own program in the workload's place, also after `stopService`.
     package func startService(_ workload: Workload) throws(LabError) {
-        let directory = "\(places.directory)/\(workload.node)/services/\(workload.name)"
+        let directory = serviceDirectory(workload)
         try Documents.makeDirectory(directory)
-        let command = try ServiceProgram(workload: workload, service: plan.service(workload.service), directory: directory).prepare()
+        let command = try ServiceProgram(
+            workload: workload, service: plan.service(workload.service), directory: directory, load: binaries.load
+        ).prepare()
         _ = try start(command, in: Placement(cgroup: workload.cgroup, namespace: .pod(workload.namespace)), log: directory + "/output.log")
     }
+
+    /// Files of the workload's program.
+    func serviceDirectory(_ workload: Workload) -> String { "\(places.directory)/\(workload.node)/services/\(workload.name)" }
 
     /// Ends every process of the workload.
     package func stopService(_ workload: Workload) throws(LabError) {

@@ -1,5 +1,6 @@
 import Foundation
 import MeshConfig
+import MeshLab
 import MeshPolicy
 import MeshTypes
 import Testing
@@ -50,6 +51,16 @@ import Testing
                 #expect(decision.permitted == expected, "\(source) to \(destination): \(decision)")
             }
         }
+    }
+
+    /// The demonstration shows what operators copy.
+    @Test func theLaboratoryHasTheseVeryPolicies() throws {
+        let names = try FileManager.default.contentsOfDirectory(atPath: Self.directory + "/policy").map { $0.dropLast(".yaml".count) }
+        #expect(Set(names.map(String.init)) == Set(Topology.microDAOPolicies.keys))
+        for (name, text) in Topology.microDAOPolicies {
+            #expect(try String(contentsOfFile: "\(Self.directory)/policy/\(name).yaml", encoding: .utf8) == text)
+        }
+        #expect(Topology.microDAO.services.allSatisfy { $0.policy == Topology.microDAOPolicies[$0.name] })
     }
 
     @Test func theTrafficRulesAreTheTables() throws {

@@ -70,7 +70,7 @@ struct NodeDocuments {
         for service in plan.topology.services {
             let endpoints = workloads.filter { $0.service == service.name }.flatMap { workload in
                 let addresses = service.family == .ipv6Only ? [workload.ipv6] : [workload.ipv4, workload.ipv6]
-                return addresses.map { "{address: \"\($0)\", node: \(workload.node)}" }
+                return addresses.map { "{address: \"\($0)\", node: \(workload.node), version: \(workload.version)}" }
             }
             lines.append("  - service: \(service.name)")
             lines.append("    namespace: \(plan.topology.namespace)")

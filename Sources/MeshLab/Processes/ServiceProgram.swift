@@ -7,6 +7,11 @@ struct ServiceProgram {
     let service: Topology.Service
     /// A directory of the instance, made before.
     let directory: String
+    /// The load generator.
+    let load: String
+
+    /// The file to which a steerable program adds a line for each request.
+    static let requestLog = "requests.log"
 
     /// Writes what the program needs; the command line.
     func prepare() throws(LabError) -> [String] {
@@ -20,6 +25,11 @@ struct ServiceProgram {
             return [
                 "/usr/bin/python3", "-u", directory + "/server.py", service.name, workload.name, workload.node, String(service.port),
                 family, workload.marker,
+            ]
+        case .steerable:
+            return [
+                load, "http-serve", "--listen", "[::]:\(service.port)", "--name", workload.name, "--service", service.name, "--version",
+                workload.version, "--marker", workload.marker, "--count-file", directory + "/" + Self.requestLog,
             ]
         case .command(let words): return words
         case .idle: return ["sleep", "infinity"]

@@ -32,7 +32,7 @@ package struct LabPlan: Sendable {
                         service: service.name, index: index, node: node.name, isHost: isHost, port: service.port,
                         namespace: isHost ? node.namespace : "\(node.namespace)-\(service.name)-\(index)",
                         cgroup: "\(node.cgroup)/workloads/\(service.name)-\(index)", ipv4: "10.88.\(node.number).\(last)",
-                        ipv6: "fd88:\(node.number)::\(last)"))
+                        ipv6: "fd88:\(node.number)::\(last)", version: instance.version ?? service.version))
             }
         }
         workloads = found
@@ -86,7 +86,7 @@ extension Topology.Service {
     /// Whether its program listens on its port.
     var listens: Bool {
         switch program {
-        case .nginx, .python, .command: true
+        case .nginx, .python, .steerable, .command: true
         case .idle: false
         }
     }

@@ -55,10 +55,12 @@ package struct Topology: Codable, Sendable {
         }
     }
 
-    /// The unmodified program of a service. nginx and python answer `GET /` with JSON that names them (see `ServiceProgram`).
+    /// The unmodified program of a service. The first three answer `GET /` with JSON that names them (see `ServiceProgram`).
     package enum Program: Codable, Sendable {
         case nginx
         case python
+        /// `myelin-load http-serve`: can be made slow or failing (`Lab.steer`), and counts (`Lab.requestCounts`).
+        case steerable
         /// Started as it is; it must listen on the service's port.
         case command([String])
         /// Waits and listens on nothing: a place to run commands in.
@@ -74,6 +76,8 @@ package struct Topology: Codable, Sendable {
     package struct Instance: Codable, Sendable {
         package var node: String
         package var placement: Placement
+        /// nil: the service's.
+        package var version: String?
 
         package enum Placement: String, Codable, Sendable {
             /// A network namespace of its own behind the node.
@@ -82,7 +86,9 @@ package struct Topology: Codable, Sendable {
             case host
         }
 
-        package static func pod(_ node: String) -> Instance { Instance(node: node, placement: .pod) }
+        package static func pod(_ node: String, version: String? = nil) -> Instance {
+            Instance(node: node, placement: .pod, version: version)
+        }
         package static func host(_ node: String) -> Instance { Instance(node: node, placement: .host) }
     }
 

@@ -12,6 +12,7 @@ package struct Workload: Sendable, Hashable, CustomStringConvertible {
     package let cgroup: String
     package let ipv4: String
     package let ipv6: String
+    package let version: String
 
     package var name: String { "\(service)-\(index)" }
     package var description: String { "\(name) on \(node)" }

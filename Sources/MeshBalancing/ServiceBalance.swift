@@ -135,21 +135,19 @@ package struct ServiceBalance: Sendable {
         }
     }
 
-    /// The smallest; of equals the next one each time.
+    /// The smallest; of equals the next one each time. The turn goes round among the candidates: counted over all endpoints, the first
+    /// candidate would have the turns of all that are none before it.
     private func least(_ wish: EndpointWish, _ isCandidate: (EndpointState) -> Bool, _ measure: (EndpointState) -> Double) -> Int? {
-        var choice: Int?
-        var smallest = Double.infinity
-        let count = endpoints.count
+        let count = endpoints.reduce(0) { $0 + (suits($1, wish) && isCandidate($1) ? 1 : 0) }
         guard count > 0 else { return nil }
         let start = Int(turn % UInt64(count))
-        for offset in 0..<count {
-            let index = start + offset < count ? start + offset : start + offset - count
-            guard suits(endpoints[index], wish), isCandidate(endpoints[index]) else { continue }
+        var (choice, smallest, nearest) = (0, Double.infinity, count)
+        var place = 0
+        for index in endpoints.indices where suits(endpoints[index], wish) && isCandidate(endpoints[index]) {
+            let distance = place >= start ? place - start : place - start + count
             let value = measure(endpoints[index])
-            if value < smallest {
-                smallest = value
-                choice = index
-            }
+            if value < smallest || (value == smallest && distance < nearest) { (choice, smallest, nearest) = (index, value, distance) }
+            place += 1
         }
         return choice
     }

@@ -4,7 +4,8 @@ package struct RetryBudget: Sendable {
     package private(set) var retries = 0
 
     private static let share = 5
-    private static let minimum = 3
+    /// An instance that dies takes all that it was answering with it: where few requests are live, more than a fifth of them.
+    private static let minimum = 10
 
     package init() {}
 

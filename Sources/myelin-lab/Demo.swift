@@ -1,10 +1,12 @@
 internal import ArgumentParser
+internal import Foundation
 internal import MeshLab
 
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract:
-            "Raise the mesh, try every call, read the wire, kill a daemon; exit status 1 when anything is not as the specification says.")
+            "Raise the mesh, try every call, read the wire, show what becomes of requests, kill a daemon; exit status 1 when anything is not as the specification says."
+    )
     @Argument(help: "The laboratory's name: lower-case letters and digits.")
     var name = "demo"
     @Flag(help: "Leave the laboratory up; `myelin-lab down demo` removes it.")
@@ -13,6 +15,7 @@ struct Demo: ParsableCommand {
     var existing = false
 
     func run() throws {
+        if !existing, let status = try DemoGuard(lab: name).runGuarded() { throw ExitCode(status) }
         let lab = try existing ? Lab.open(name) : Lab.raise(.microDAO, name: name)
         defer { if !keep, !existing { try? lab.lower() } }
         if !existing { try lab.startDaemons() }
@@ -26,10 +29,13 @@ struct Demo: ParsableCommand {
         try DemoIdentity(lab: lab).run(&tally)
         try DemoWire(lab: lab).run(&tally)
         try DemoOutsiders(lab: lab).run(&tally)
+        var scenes = DemoScenes(lab: lab)
+        scenes.run()
         try DemoDeath(lab: lab).run(&tally)
         explore(lab)
-        print("\ndemo: \(tally.expected) of \(tally.total) calls as expected")
-        if tally.expected != tally.total { throw ExitCode(1) }
+        print("\n\(scenes.verdict)\(scenes.allHeld ? "" : ": the demonstration fails")")
+        print("demo: \(tally.expected) of \(tally.total) calls as expected")
+        if tally.expected != tally.total || !scenes.allHeld { throw ExitCode(1) }
     }
 
     private func explore(_ lab: Lab) {
@@ -59,7 +65,11 @@ struct DemoTally {
     }
 }
 
-func heading(_ text: String) { print("\n== \(text)") }
+/// What was printed before reaches the reader now, also through a pipe.
+func heading(_ text: String) {
+    print("\n== \(text)")
+    fflush(nil)
+}
 
 extension String {
     /// Filled with spaces to `width`.

@@ -25,5 +25,24 @@ extension KernelTests {
                 """, space: "a")
             #expect(states == "LAST_ACK 0 TIME_WAIT 8")
         }
+
+        /// The daemon connects to a workload from its caller's address; where nobody listens it must be told so, not wait.
+        @Test(arguments: ["10.77.0.2", "fd77::2"])
+        func aPortWhereNobodyListensRefusesCallersFromElsewhere(_ address: String) throws {
+            let arena = Arena("prepare")
+            try Capture.prepareNamespace(try NetworkNamespace(path: "/run/netns/\(arena.name)-a"))
+            let isV4 = !address.contains(":")
+            let outcome = try arena.python(
+                nil,
+                """
+                caller = socket.socket(\(isV4 ? "socket.AF_INET" : "socket.AF_INET6")); caller.settimeout(2)
+                caller.setsockopt(socket.SOL_SOCKET, 36, 0x539)
+                caller.setsockopt(\(isV4 ? "socket.IPPROTO_IP, 19" : "socket.IPPROTO_IPV6, 75"), 1)
+                caller.bind(('\(isV4 ? "10.77.9.9" : "fd77:9::9")', 0))
+                try: caller.connect(('\(address)', 7999)); print('connected')
+                except OSError as error: print(type(error).__name__)
+                """, space: "a")
+            #expect(outcome == "ConnectionRefusedError")
+        }
     }
 }

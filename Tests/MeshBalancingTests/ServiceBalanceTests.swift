@@ -152,6 +152,19 @@ struct LocalityTests {
         #expect(Set(bench.shares(200).keys) == [1, 2])
     }
 
+    /// Also of requests that come one after the other, where all are equally idle.
+    @Test(arguments: [BalanceMethod.leastOutstanding, .roundRobin])
+    func theNearestShareEquallyWhereverTheyStandInTheList(method: BalanceMethod) {
+        let far = (3...8).map { Bench.endpoint($0, zone: "b") }
+        let near = [Bench.endpoint(1), Bench.endpoint(2)]
+        for endpoints in [near + far, far + near, [near[0]] + far + [near[1]]] {
+            var settings = BalanceSettings()
+            settings.method = method
+            let shares = Bench(endpoints, settings).shares(400)
+            #expect(shares.count == 2 && shares.values.allSatisfy { (190...210).contains($0) }, "\(shares)")
+        }
+    }
+
     @Test func halfIllTheySpillOverGraduallyAndComeBack() throws {
         let bench = Bench(endpoints)
         // One of the two is unreachable: 1.4 × 50 % = 70 % stay.

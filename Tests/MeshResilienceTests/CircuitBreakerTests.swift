@@ -106,12 +106,12 @@ struct RateLimiterTests {
 }
 
 struct RetryBudgetTests {
-    @Test func aFifthOfTheLiveRequestsAndThreeAlways() {
+    @Test func aFifthOfTheLiveRequestsAndTenAlways() {
         var budget = RetryBudget()
         budget.begin()
-        #expect((0..<4).map { _ in budget.takeRetry() } == [true, true, true, false])
+        #expect((0..<11).map { _ in budget.takeRetry() } == Array(repeating: true, count: 10) + [false])
         for _ in 0..<99 { budget.begin() }
-        #expect((0..<18).map { _ in budget.takeRetry() }.count { $0 } == 17)
+        #expect((0..<18).map { _ in budget.takeRetry() }.count { $0 } == 10)
         budget.end(wasRetried: true)
         #expect(budget.requests == 99 && budget.retries == 19)
     }

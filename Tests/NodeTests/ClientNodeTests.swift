@@ -8,10 +8,12 @@ import Testing
     private let caller: Workload
 
     /// Python with grpcio and websockets, where `scripts/peers.sh` put it.
-    private static let python = FileManager.default.currentDirectoryPath + "/.build/peers/venv/bin/python"
+    private static let environment = FileManager.default.currentDirectoryPath + "/.build/peers/venv"
+    private static let python = environment + "/bin/python"
     private static func peer(_ name: String) -> String { Bundle.module.path(forResource: "Peers/" + name, ofType: "py") ?? name }
 
     init() throws {
+        try #require(FileManager.default.fileExists(atPath: Self.environment + "/packages"), "run scripts/peers.sh .build/peers")
         let two = Topology.Instance.pod("node-2")
         var services = [
             Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: "allow: [web, sink, socket, grpc, h2]\n"),
@@ -94,6 +96,12 @@ import Testing
     func grpcCalls(_ what: String) throws {
         let result = try lab.run(in: caller, [Self.python, Self.peer("grpc_peer"), "call", "grpc:8083", what])
         #expect(result.succeeded && result.output.hasSuffix("ok\n"), "\(what): \(result)")
+    }
+
+    /// One connection of the client, a hundred calls.
+    @Test func grpcCallsOfOneConnectionAreAnsweredByBothInstances() throws {
+        let result = try lab.run(in: caller, [Self.python, Self.peer("grpc_peer"), "call", "grpc:8083", "spread"])
+        #expect(result.succeeded && result.output.hasPrefix("2 instances answered: [50, 50]"), "\(result)")
     }
 
     @Test func aWebSocketOutlivesTheTimeThatARequestHas() throws {

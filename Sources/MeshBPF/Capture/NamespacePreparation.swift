@@ -5,18 +5,21 @@ internal import MeshTypes
 
 extension Capture {
     /// Makes ready what capture needs of the network inside a namespace, as often as one likes: loopback up; the IPv6 addresses of DNS
-    /// slots local; sockets that the daemon marks with `mark` may use the client's address (policy routing to `lo`, and accepted
-    /// sockets inherit the mark). Namespaces without IPv6 are left without it.
+    /// slots local; sockets that the daemon marks with `mark` may use the client's address (policy routing to `lo`, accepted sockets inherit
+    /// the mark, and so do answers that no socket gives: a port where nobody listens refuses at once, or its reset would leave by the
+    /// default route and the daemon wait in vain). Namespaces without IPv6 are left without it.
     package static func prepareNamespace(_ namespace: borrowing NetworkNamespace) throws(KernelError) {
         do throws(SystemError) {
             try namespace.enter { () throws(SystemError) in
                 let routes = try RouteSocket()
                 try routes.raiseLoopback()
                 try? writeText("1", to: "/proc/sys/net/ipv4/tcp_fwmark_accept")
+                try? writeText("1", to: "/proc/sys/net/ipv4/fwmark_reflect")
                 try routes.addLocalRoute(to: .v4Any, prefix: 0, table: UInt32(MYELIN_MARK_TABLE))
                 try routes.addRule(mark: UInt32(MYELIN_MARK), table: UInt32(MYELIN_MARK_TABLE), v6: false)
                 guard access("/proc/sys/net/ipv6/conf/lo/disable_ipv6", F_OK) == 0 else { return }
                 guard try readText("/proc/sys/net/ipv6/conf/lo/disable_ipv6").hasPrefix("0") else { return }
+                try? writeText("1", to: "/proc/sys/net/ipv6/fwmark_reflect")
                 let slots = IPAddress(high: UInt64(MYELIN_SLOT_PREFIX_HIGH), low: 0)
                 try routes.addLocalRoute(to: slots, prefix: 96, table: RouteSocket.localTable)
                 try routes.addLocalRoute(to: .v6Any, prefix: 0, table: UInt32(MYELIN_MARK_TABLE))

@@ -43,7 +43,7 @@ def endless(request, context):
 
 
 def was_cancelled(request, context):
-    return b"yes" if cancelled.wait(5) else b"no"
+    return b"yes" if cancelled.is_set() else b"no"
 
 
 def summing(requests, context):
@@ -120,7 +120,13 @@ def call(address, what):
         stream = channel.unary_stream(method("Endless"))(b"", timeout=20)
         next(stream)
         stream.cancel()
-        expect(channel.unary_unary(method("WasCancelled"))(b"", timeout=10) == b"yes", "the server never heard of it")
+        # Another instance may answer.
+        for attempt in range(100):
+            if channel.unary_unary(method("WasCancelled"))(b"", timeout=10) == b"yes":
+                break
+            time.sleep(0.05)
+        else:
+            expect(False, "the server never heard of it")
     elif what == "trailers":
         try:
             channel.unary_unary(method("Fail"))(b"not now", timeout=10)

@@ -2,6 +2,7 @@ import Glibc
 import MeshDataPlane
 import MeshPolicy
 import MeshProtocols
+import MeshRouting
 import MeshTypes
 import Testing
 
@@ -176,6 +177,41 @@ extension DataPlaneTests {
             }
             #expect(statuses == ["circuit_open"])
             #expect(callee.requests.count < 40)
+        }
+
+        // MARK: What the policy says besides
+
+        @Test(arguments: [false, true]) func fieldsAreChangedOnStreamsToo(_ isLocal: Bool) async throws {
+            let callee = try HTTP2Callee { _ in .answer(200, fields: "server: s\r\nx-b: 1\r\n") }
+            let mesh = try await mesh([callee.address], isLocal: isLocal) {
+                $0.changes.request = HeaderChanges(set: [("x-a", "new")], remove: ["x-c"])
+                $0.changes.response = HeaderChanges(set: [("x-b", "3")], remove: ["server"])
+            }
+            let answer = try #require(try caller(mesh).ask("GET /", "x-a: old\r\nx-c: gone\r\nx-e: kept\r\n"))
+            #expect(answer.field("x-b") == ["3"] && answer.field("server") == [])
+            let request = try #require(callee.requests.first)
+            #expect(request.field("x-a") == ["new"] && request.field("x-c") == [] && request.field("x-e") == ["kept"])
+        }
+
+        @Test func aStreamOnWhichNothingMovesIsEnded() async throws {
+            let listener = try TestListener()
+            let mesh = try await mesh([listener.address], isLocal: true) {
+                $0.timeouts.request = .seconds(10)
+                $0.timeouts.idle = .milliseconds(300)
+            }
+            let caller = try caller(mesh)
+            let token = try #require(caller.request("GET /long"))
+            let callee = HTTP2End(try listener.accept(), .server)
+            callee.turns { !callee.requests.isEmpty }
+            let call = try #require(callee.requests.first)
+            callee.respond(call, "200 ", body: [1], ends: false)
+            caller.turns { caller.streams[token]?.body == [1] }
+            let start = ContinuousClock.now
+            #expect(caller.answer(token)?.reset == .cancel)
+            #expect(ContinuousClock.now - start < .seconds(3))
+            callee.turns { callee.streams[call]?.reset != nil }
+            #expect(callee.streams[call]?.reset == .cancel, "the endpoint learns it")
+            #expect(mesh.source.nextFlow { $0.reason == .idleTimeout && $0.ending == .reset } != nil)
         }
 
         // MARK: Endings

@@ -17,6 +17,22 @@ struct EndpointState {
     var warmAt: UInt64 = 0
     /// Its node says that it is not ready, which is believed until then.
     var unreadyUntil: UInt64 = 0
+    /// Of the choice under way: how it stands, and whether it is among those to choose from. Kept here, so that choosing copies no endpoint.
+    var standing = Standing.unsuitable
+    var isCandidate = false
+
+    /// How an endpoint stands for what is wished, worst first.
+    enum Standing: Int, Comparable {
+        /// Tried already, or of another version.
+        case unsuitable
+        /// Not ready, and enough others are.
+        case spared
+        /// Its breaker is open.
+        case passedOver
+        case well
+
+        static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+    }
 
     /// Nanoseconds over which a new or recovered endpoint comes to its full share.
     static let warming: UInt64 = 10_000_000_000
@@ -30,6 +46,12 @@ struct EndpointState {
         distance = here.distance(to: endpoint.locality)
         weight = Double(endpoint.weight)
         self.warmAt = warmAt
+    }
+
+    func standing(for wish: EndpointWish, _ limits: BreakerSettings, sparesUnready: Bool, now: UInt64) -> Standing {
+        if wish.tried.contains(id) || (wish.version != 0 && wish.version != version) { return .unsuitable }
+        if sparesUnready, isUnready(now: now) { return .spared }
+        return breaker.admits(limits, now: now) ? .well : .passedOver
     }
 
     func isUnready(now: UInt64) -> Bool { unreadyUntil > now }

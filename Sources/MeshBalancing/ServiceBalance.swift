@@ -64,9 +64,9 @@ package struct ServiceBalance: Sendable {
     private func sparesUnready(version: UInt64, now: UInt64) -> Bool {
         guard !readiness.isEmpty else { return false }
         var (ready, all) = (0.0, 0.0)
-        for state in endpoints where version == 0 || version == state.version {
-            all += state.weight
-            if !state.isUnready(now: now) { ready += state.weight }
+        for index in endpoints.indices where version == 0 || version == endpoints[index].version {
+            all += endpoints[index].weight
+            if !endpoints[index].isUnready(now: now) { ready += endpoints[index].weight }
         }
         return ready < all && !LocalityShares.isPanic(well: ready, of: all)
     }
@@ -74,7 +74,7 @@ package struct ServiceBalance: Sendable {
     // MARK: Choosing
 
     package mutating func choose(
-        _ wish: EndpointWish, now: UInt64, using random: inout some RandomNumberGenerator
+        _ wish: EndpointWish, now: UInt64, using random: inout FastRandom
     ) -> (choice: EndpointChoice, event: BreakerEvent?) {
         guard breaker.admits(settings.breaker.settings.ofService, now: now) else {
             return (.circuitOpen(wait: breaker.wait(now: now)), nil)
@@ -90,75 +90,85 @@ package struct ServiceBalance: Sendable {
         return (.chosen(endpoints[index].endpoint, ticket), event)
     }
 
-    private func index(_ wish: EndpointWish, now: UInt64, using random: inout some RandomNumberGenerator) -> Int? {
+    private mutating func index(_ wish: EndpointWish, now: UInt64, using random: inout FastRandom) -> Int? {
         // Who dials one endpoint gets that one, whatever is known of it.
         if let address = wish.address {
             return endpoints.firstIndex { $0.endpoint.address == address && !wish.tried.contains($0.id) }
         }
+        let shares = review(for: wish, now: now)
+        let draw = wish.key == 0 ? Double.random(in: 0..<1, using: &random) : Double(StableHash.mix(wish.key) >> 11) / Double(1 << 53)
+        if !shares.isPanic, let distance = shares.distance(at: draw) {
+            for index in endpoints.indices {
+                endpoints[index].isCandidate = endpoints[index].standing == .well && endpoints[index].distance == distance
+            }
+        } else {
+            // Breakers are passed over; what is not ready stays spared while enough is.
+            var nearest: Locality.Distance?
+            for index in endpoints.indices where endpoints[index].standing >= .passedOver {
+                nearest = min(nearest ?? .elsewhere, endpoints[index].distance)
+            }
+            for index in endpoints.indices {
+                endpoints[index].isCandidate = endpoints[index].standing >= .passedOver && endpoints[index].distance == nearest
+            }
+        }
+        return among(wish, now: now, using: &random)
+    }
+
+    /// Sees how each endpoint stands for what is wished.
+    private mutating func review(for wish: EndpointWish, now: UInt64) -> LocalityShares {
         let limits = settings.breaker.settings
         let spares = sparesUnready(version: wish.version, now: now)
         var shares = LocalityShares()
-        for state in endpoints where suits(state, wish) {
-            let isWell = state.breaker.admits(limits, now: now) && !(spares && state.isUnready(now: now))
-            shares.add(state.distance, state.warmWeight(now: now), isWell: isWell)
+        for index in endpoints.indices {
+            let standing = endpoints[index].standing(for: wish, limits, sparesUnready: spares, now: now)
+            endpoints[index].standing = standing
+            guard standing != .unsuitable else { continue }
+            shares.add(endpoints[index].distance, endpoints[index].warmWeight(now: now), isWell: standing == .well)
         }
-        let draw = wish.key == 0 ? Double.random(in: 0..<1, using: &random) : Double(StableHash.mix(wish.key) >> 11) / Double(1 << 53)
-        if !shares.isPanic, let distance = shares.distance(at: draw) {
-            return among(wish, now: now, using: &random) {
-                $0.distance == distance && $0.breaker.admits(limits, now: now) && !(spares && $0.isUnready(now: now))
-            }
-        }
-        // Breakers are passed over; what is not ready stays spared while enough is.
-        let nearest = endpoints.lazy.filter { suits($0, wish) && !(spares && $0.isUnready(now: now)) }.map(\.distance).min()
-        return among(wish, now: now, using: &random) { $0.distance == nearest && !(spares && $0.isUnready(now: now)) }
+        return shares
     }
 
-    private func suits(_ state: EndpointState, _ wish: EndpointWish) -> Bool {
-        !wish.tried.contains(state.id) && (wish.version == 0 || wish.version == state.version)
-    }
-
-    private func among(
-        _ wish: EndpointWish, now: UInt64, using random: inout some RandomNumberGenerator, where isCandidate: (EndpointState) -> Bool
-    ) -> Int? {
+    private func among(_ wish: EndpointWish, now: UInt64, using random: inout FastRandom) -> Int? {
         let method = wish.key == 0 && settings.method == .hash ? .leastOutstanding : settings.method
         switch method {
         case .leastOutstanding:
-            return least(wish, isCandidate) { Double($0.outstanding + 1) / $0.warmWeight(now: now) }
+            return least { Double(endpoints[$0].outstanding + 1) / endpoints[$0].warmWeight(now: now) }
         case .hash:
-            return least(wish, isCandidate) { rendezvous($0, wish.key, now) }
+            return least { rendezvous(endpoints[$0], wish.key, now) }
         case .roundRobin:
-            return inTurn(wish, now, isCandidate)
+            return inTurn(now)
         case .peakEWMA:
-            let first = drawn(wish, isCandidate, except: nil, using: &random)
-            guard let first, let second = drawn(wish, isCandidate, except: first, using: &random) else { return first }
+            let first = drawn(except: nil, using: &random)
+            guard let first, let second = drawn(except: first, using: &random) else { return first }
             return endpoints[first].cost(now: now) <= endpoints[second].cost(now: now) ? first : second
         }
     }
 
     /// The smallest; of equals the next one each time. The turn goes round among the candidates: counted over all endpoints, the first
     /// candidate would have the turns of all that are none before it.
-    private func least(_ wish: EndpointWish, _ isCandidate: (EndpointState) -> Bool, _ measure: (EndpointState) -> Double) -> Int? {
-        let count = endpoints.reduce(0) { $0 + (suits($1, wish) && isCandidate($1) ? 1 : 0) }
+    private func least(_ measure: (Int) -> Double) -> Int? {
+        var count = 0
+        for index in endpoints.indices where endpoints[index].isCandidate { count += 1 }
         guard count > 0 else { return nil }
         let start = Int(turn % UInt64(count))
         var (choice, smallest, nearest) = (0, Double.infinity, count)
         var place = 0
-        for index in endpoints.indices where suits(endpoints[index], wish) && isCandidate(endpoints[index]) {
+        for index in endpoints.indices where endpoints[index].isCandidate {
             let distance = place >= start ? place - start : place - start + count
-            let value = measure(endpoints[index])
+            let value = measure(index)
             if value < smallest || (value == smallest && distance < nearest) { (choice, smallest, nearest) = (index, value, distance) }
             place += 1
         }
         return choice
     }
 
-    private func inTurn(_ wish: EndpointWish, _ now: UInt64, _ isCandidate: (EndpointState) -> Bool) -> Int? {
+    private func inTurn(_ now: UInt64) -> Int? {
         var total = 0.0
-        for state in endpoints where suits(state, wish) && isCandidate(state) { total += state.warmWeight(now: now) }
+        for index in endpoints.indices where endpoints[index].isCandidate { total += endpoints[index].warmWeight(now: now) }
         // Steps of the golden ratio's fraction spread the turns evenly for any weights.
         var mark = (Double(turn) * 0.618_033_988_749_895).truncatingRemainder(dividingBy: 1) * total
         var last: Int?
-        for index in endpoints.indices where suits(endpoints[index], wish) && isCandidate(endpoints[index]) {
+        for index in endpoints.indices where endpoints[index].isCandidate {
             last = index
             mark -= endpoints[index].warmWeight(now: now)
             if mark < 0 { return index }
@@ -166,12 +176,10 @@ package struct ServiceBalance: Sendable {
         return last
     }
 
-    private func drawn(
-        _ wish: EndpointWish, _ isCandidate: (EndpointState) -> Bool, except other: Int?, using random: inout some RandomNumberGenerator
-    ) -> Int? {
+    private func drawn(except other: Int?, using random: inout FastRandom) -> Int? {
         var seen = 0
         var choice: Int?
-        for index in endpoints.indices where index != other && suits(endpoints[index], wish) && isCandidate(endpoints[index]) {
+        for index in endpoints.indices where index != other && endpoints[index].isCandidate {
             seen += 1
             if Int.random(in: 0..<seen, using: &random) == 0 { choice = index }
         }
@@ -245,7 +253,8 @@ package struct ServiceBalance: Sendable {
 
     /// One more endpoint may be passed over.
     private var hasRoom: Bool {
-        let ejected = endpoints.reduce(0) { $0 + ($1.breaker.isClosed ? 0 : 1) }
+        var ejected = 0
+        for index in endpoints.indices where !endpoints[index].breaker.isClosed { ejected += 1 }
         return Double(ejected + 1) <= max(1, Self.maximumEjected * Double(endpoints.count))
     }
 

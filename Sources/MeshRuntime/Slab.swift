@@ -4,33 +4,35 @@
 package struct SlabHandle: Hashable, Sendable, BitwiseCopyable {
     package let rawValue: UInt64
 
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-    init(index: UInt32, generation: UInt32) { rawValue = UInt64(generation) << 32 | UInt64(index) }
+    @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
+    @usableFromInline init(index: UInt32, generation: UInt32) { rawValue = UInt64(generation) << 32 | UInt64(index) }
 
     package static let maximumIndex = 1 << 24
 
-    var index: Int { Int(rawValue & 0xff_ffff) }
-    var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
+    @inlinable var index: Int { Int(rawValue & 0xff_ffff) }
+    @inlinable var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 
     package static let none = SlabHandle(rawValue: 0)
 }
 
 /// Slots of one type at addresses that do not change: no reference counting, no exclusivity checks on the way to one.
 ///
+/// `find` is inlinable: a worker looks up a dozen slots for each request.
 /// Belongs to one thread. Grows by whole chunks up to `capacity`; what it allocated it keeps.
 package struct Slab<Element>: ~Copyable {
     /// Slots in a chunk.
-    private static var chunkSize: Int { 256 }
+    @inlinable static var chunkSize: Int { 256 }
 
-    private struct Slot {
+    @usableFromInline
+    struct Slot {
         /// Odd while the slot is in use.
-        var generation: UInt32
+        @usableFromInline var generation: UInt32
         var nextFree: UInt32
     }
 
-    private let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>?>
-    private let slots: UnsafeMutablePointer<UnsafeMutablePointer<Slot>?>
-    private var allocated = 0
+    @usableFromInline let chunks: UnsafeMutablePointer<UnsafeMutablePointer<Element>?>
+    @usableFromInline let slots: UnsafeMutablePointer<UnsafeMutablePointer<Slot>?>
+    @usableFromInline private(set) var allocated = 0
     private var firstFree = UInt32.max
     package let capacity: Int
     package private(set) var count = 0
@@ -57,11 +59,11 @@ package struct Slab<Element>: ~Copyable {
         slots.deallocate()
     }
 
-    private func element(_ index: Int) -> UnsafeMutablePointer<Element> {
+    @inlinable func element(_ index: Int) -> UnsafeMutablePointer<Element> {
         chunks[index / Self.chunkSize].unsafelyUnwrapped + index % Self.chunkSize
     }
 
-    private func slot(_ index: Int) -> UnsafeMutablePointer<Slot> {
+    @inlinable func slot(_ index: Int) -> UnsafeMutablePointer<Slot> {
         slots[index / Self.chunkSize].unsafelyUnwrapped + index % Self.chunkSize
     }
 
@@ -101,7 +103,7 @@ package struct Slab<Element>: ~Copyable {
     }
 
     /// nil when the slot was removed or reused since.
-    package func find(_ handle: SlabHandle) -> UnsafeMutablePointer<Element>? {
+    @inlinable package func find(_ handle: SlabHandle) -> UnsafeMutablePointer<Element>? {
         let index = handle.index
         guard index < allocated, handle.generation & 1 == 1, slot(index).pointee.generation == handle.generation else { return nil }
         return element(index)

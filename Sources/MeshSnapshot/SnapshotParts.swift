@@ -2,8 +2,8 @@ package import MeshPolicy
 package import MeshTLS
 package import MeshTypes
 
-/// A service as workers see it.
-package struct SnapshotService: Sendable {
+/// A service as workers see it. A class: a worker looks at one for every request, and holding it costs one count, not one for each part.
+package final class SnapshotService: Sendable {
     package let id: ServiceID
     package let identity: ServiceIdentity
     package let port: UInt16

@@ -15,6 +15,16 @@ package struct Poller: ~Copyable, Sendable {
         package static let peerHalfClosed = Interest(rawValue: 0x2000)  // EPOLLRDHUP
         package static let exclusive = Interest(rawValue: 1 << 28)  // EPOLLEXCLUSIVE
         package static let edgeTriggered = Interest(rawValue: 1 << 31)  // EPOLLET
+
+        // What is asked of every event, as bits: set algebra on option sets is generic code across modules, and was 2 % of a worker.
+        package var mayWrite: Bool { rawValue & 0x004 != 0 }
+        package var hasFailed: Bool { rawValue & 0x008 != 0 }
+        /// There is something to read, if only an end or an error.
+        package var mayRead: Bool { rawValue & 0x2019 != 0 }
+        /// Nothing comes after what can be read now.
+        package var isLast: Bool { rawValue & 0x2018 != 0 }
+        /// `connect` has succeeded or failed.
+        package var endsConnecting: Bool { rawValue & 0x01c != 0 }
     }
 
     package init() throws(SystemError) {

@@ -9,20 +9,28 @@ package struct RequestIdentifier: Sendable, BitwiseCopyable {
     package init() {}
 
     package init(_ text: UnsafeRawBufferPointer) {
-        for byte in text.prefix(Self.capacity) { append(byte) }
+        let count = min(text.count, Self.capacity)
+        for index in 0..<count { bytes[index] = text[index] }
+        length = UInt8(count)
     }
 
     /// A UUID of version 4 (RFC 9562 §5.4) out of sixteen random bytes.
     package init(randomHigh: UInt64, randomLow: UInt64) {
         let high = randomHigh & ~0xf000 | 0x4000
         let low = randomLow & ~(3 << 62) | 2 << 62
-        for shift in stride(from: 60, through: 0, by: -4) {
-            if shift == 28 || shift == 12 { append(UInt8(ascii: "-")) }
-            append(hexadecimal: high >> UInt64(shift) & 15)
-        }
-        for shift in stride(from: 60, through: 0, by: -4) {
-            if shift == 60 || shift == 44 { append(UInt8(ascii: "-")) }
-            append(hexadecimal: low >> UInt64(shift) & 15)
+        length = 36
+        var place = 0
+        for half in 0..<2 {
+            let bits = half == 0 ? high : low
+            var digits = 16
+            while digits > 0 {
+                digits -= 1
+                bytes[place] = Self.hexadecimal(bits >> UInt64(4 * digits) & 15)
+                place += 1
+                guard place == 8 || place == 13 || place == 18 || place == 23 else { continue }
+                bytes[place] = UInt8(ascii: "-")
+                place += 1
+            }
         }
     }
 
@@ -33,12 +41,10 @@ package struct RequestIdentifier: Sendable, BitwiseCopyable {
 
     package var text: String { String(decoding: (0..<count).map { bytes[$0] }, as: UTF8.self) }
 
-    private mutating func append(_ byte: UInt8) {
-        bytes[Int(length)] = byte
-        length += 1
+    /// Copies the text to `target`, which must have room for `count` bytes.
+    package func copy(to target: UnsafeMutableRawPointer) {
+        for index in 0..<count { target.storeBytes(of: bytes[index], toByteOffset: index, as: UInt8.self) }
     }
 
-    private mutating func append(hexadecimal digit: UInt64) {
-        append(digit < 10 ? 48 + UInt8(truncatingIfNeeded: digit) : 87 + UInt8(truncatingIfNeeded: digit))
-    }
+    private static func hexadecimal(_ digit: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: digit &+ (digit < 10 ? 48 : 87)) }
 }

@@ -3,26 +3,13 @@ import MeshResilience
 import MeshTypes
 import Testing
 
-/// A generator that gives the same numbers in every run.
-struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var value = state
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
-    }
-}
-
 /// A service's balance with what a test does to it.
 final class Bench {
     static let second: UInt64 = 1_000_000_000
     static let here = Locality(region: "r", zone: "a", node: "n1")
 
     var balance = ServiceBalance(firstUnreachable: Bench.second)
-    var random = SeededRandom(1)
+    var random = FastRandom(seed: 1)
     var now = 100 * Bench.second
 
     init(_ endpoints: [Endpoint], _ settings: BalanceSettings = BalanceSettings()) {

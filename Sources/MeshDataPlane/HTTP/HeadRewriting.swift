@@ -120,7 +120,7 @@ package enum HeadRewriting {
 
     private static func append(_ identifier: RequestIdentifier, to writer: inout HeadWriter) {
         writer.append("x-request-id: ")
-        for index in 0..<identifier.count { writer.append(byte: identifier[index]) }
+        writer.append(identifier)
         writer.append("\r\n")
     }
 }

@@ -58,9 +58,8 @@ extension Worker {
 
     /// The request is whole enough to be sent: now, later, or not at all.
     func startExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
-        let exchange = caller.pointee.exchange
         guard let service = snapshot?.service(caller.pointee.origin.destination) else { return answer(handle, caller, .draining) }
-        if exchange.rules.refusal != .none { return answer(handle, caller, exchange.rules.refusal) }
+        if caller.pointee.exchange.rules.refusal != .none { return answer(handle, caller, caller.pointee.exchange.rules.refusal) }
         switch chargeRate(handle, caller, service) {
         case .passes: passRate(handle, caller, service)
         case .waits: return
@@ -70,13 +69,13 @@ extension Worker {
 
     /// Its rate has room for it.
     func passRate(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ service: SnapshotService) {
-        let exchange = caller.pointee.exchange
         let routes = service.traffic.routes
-        let route = routes.indices.contains(Int(exchange.rules.route)) ? routes[Int(exchange.rules.route)] : nil
+        let route =
+            routes.indices.contains(Int(caller.pointee.exchange.rules.route)) ? routes[Int(caller.pointee.exchange.rules.route)] : nil
         if let redirect = route?.redirect { return give(handle, caller, OwnAnswer(redirect)) }
-        if exchange.rules.delay > 0 {
+        if caller.pointee.exchange.rules.delay > 0 {
             caller.pointee.exchange.stage = .backingOff
-            caller.pointee.exchange.retryAt = now + exchange.rules.delay
+            caller.pointee.exchange.retryAt = now + caller.pointee.exchange.rules.delay
             return schedule(handle, caller, at: caller.pointee.exchange.due)
         }
         proceed(handle, caller, service)
@@ -87,10 +86,9 @@ extension Worker {
         let status = Int(caller.pointee.exchange.rules.abort)
         if status > 0 { return give(handle, caller, OwnAnswer(status: status, reason: .injectedFault)) }
         guard service.traffic.concurrency != nil else { return attemptRequest(handle, caller) }
-        let exchange = caller.pointee.exchange
         let (arrival, number) = shared.admissions.arrive(
             handle, mailbox, at: service.id, from: caller.pointee.origin.source, service.traffic.queueBounds,
-            timeLeft: exchange.deadline - min(now, exchange.deadline), now: now)
+            timeLeft: caller.pointee.exchange.deadline - min(now, caller.pointee.exchange.deadline), now: now)
         switch arrival {
         case .admitted:
             caller.pointee.exchange.admission.since = now

@@ -31,7 +31,7 @@ extension Worker {
 
     func callerReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
         guard let caller = callers.find(handle) else { return }
-        if ready.contains(.error) { return abandonCaller(handle, caller) }
+        if ready.hasFailed { return abandonCaller(handle, caller) }
         caller.pointee.end.note(ready)
         guard flushCaller(handle, caller) else { return }
         pumpCaller(handle)
@@ -168,9 +168,8 @@ extension Worker {
     // MARK: Bodies
 
     private func feedBody(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
-        let exchange = caller.pointee.exchange
-        guard exchange.stage == .sent || exchange.stage == .answering, !exchange.body.hasEnded,
-            let flow = flows.find(exchange.upstream), takesMore(flow)
+        guard caller.pointee.exchange.stage == .sent || caller.pointee.exchange.stage == .answering, !caller.pointee.exchange.body.hasEnded,
+            let flow = flows.find(caller.pointee.exchange.upstream), takesMore(flow)
         else { return false }
         if !caller.pointee.input.isEmpty {
             guard let taken = passOn(handle, caller, flow, caller.pointee.input.readable) else { return false }

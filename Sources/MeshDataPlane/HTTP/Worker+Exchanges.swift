@@ -36,26 +36,25 @@ extension Worker {
             refuseMessage(handle, caller, .headTooLarge)
             return false
         }
-        var exchange = Exchange()
-        exchange.method = request.method
-        exchange.isOldVersion = request.isOldVersion
-        exchange.isGRPC = request.isGRPC && caller.pointee.isStream
-        exchange.keepsAlive = request.keepsAlive
-        exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
-        exchange.body = BodyProgress(request.body)
-        exchange.head.append(writer.bytes)
-        changes.response.encoded.withUnsafeBytes { exchange.answerChanges.append($0) }
-        exchange.started = now
-        exchange.deadline = isUnbounded && rules.stream > 0 ? now + rules.stream : now.saturatingAdd(timeLeft)
-        exchange.rules = rules
-        exchange.record = newRecord(origin)
-        exchange.record.request.note(request, bytes, trace, identifier)
-        exchange.record.request.version = caller.pointee.isStream ? 2 : 1
-        exchange.record.request.isGRPC = exchange.isGRPC
-        exchange.record.sent = UInt64(bytes.count)
-        caller.pointee.exchange = exchange
+        // Fresh since the last one ended.
+        caller.pointee.exchange.method = request.method
+        caller.pointee.exchange.isOldVersion = request.isOldVersion
+        caller.pointee.exchange.isGRPC = request.isGRPC && caller.pointee.isStream
+        caller.pointee.exchange.keepsAlive = request.keepsAlive
+        caller.pointee.exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
+        caller.pointee.exchange.body = BodyProgress(request.body)
+        caller.pointee.exchange.head.append(writer.bytes)
+        changes.response.encoded.withUnsafeBytes { caller.pointee.exchange.answerChanges.append($0) }
+        caller.pointee.exchange.started = now
+        caller.pointee.exchange.deadline = isUnbounded && rules.stream > 0 ? now + rules.stream : now.saturatingAdd(timeLeft)
+        caller.pointee.exchange.rules = rules
+        caller.pointee.exchange.record = newRecord(origin)
+        caller.pointee.exchange.record.request.note(request, bytes, trace, identifier)
+        caller.pointee.exchange.record.request.version = caller.pointee.isStream ? 2 : 1
+        caller.pointee.exchange.record.request.isGRPC = caller.pointee.exchange.isGRPC
+        caller.pointee.exchange.record.sent = UInt64(bytes.count)
         caller.pointee.stage = .exchange
-        schedule(handle, caller, at: exchange.deadline)
+        schedule(handle, caller, at: caller.pointee.exchange.deadline)
         budget.begin()
         return true
     }
@@ -143,11 +142,10 @@ extension Worker {
     func attemptEnded(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ reason: DenialReason) {
         caller.pointee.exchange.record.reason = reason
         caller.pointee.exchange.upstream = .none
-        let exchange = caller.pointee.exchange
-        if !exchange.isOnReused || reason != .endpointClosed {
+        if !caller.pointee.exchange.isOnReused || reason != .endpointClosed {
             judge(
                 &caller.pointee.exchange.ticket, of: caller.pointee.origin.destination,
-                AttemptOutcome(reason, mayHaveArrived: exchange.mayHaveArrived))
+                AttemptOutcome(reason, mayHaveArrived: caller.pointee.exchange.mayHaveArrived))
         }
         release(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination)
         guard let delay = retryDelay(caller) else { return answer(handle, caller, reason) }
@@ -159,18 +157,20 @@ extension Worker {
     /// What was certainly not sent may go elsewhere whatever the policy says of retries. What may have arrived goes again only if that does
     /// no harm (R5.2), the policy allows it, its bytes are still there, and not too many retries are under way.
     private func retryDelay(_ caller: UnsafeMutablePointer<Caller>) -> UInt64? {
-        let exchange = caller.pointee.exchange
-        guard caller.pointee.origin.named == nil, now < exchange.deadline else { return nil }
-        if !exchange.mayHaveArrived { return Int(exchange.attempts) < shared.options.maximumAttempts ? 0 : nil }
-        guard exchange.method.isIdempotent || exchange.rules.retriesAll, exchange.isReplayable, exchange.attempts <= exchange.rules.retries
+        guard caller.pointee.origin.named == nil, now < caller.pointee.exchange.deadline else { return nil }
+        if !caller.pointee.exchange.mayHaveArrived {
+            return Int(caller.pointee.exchange.attempts) < shared.options.maximumAttempts ? 0 : nil
+        }
+        guard caller.pointee.exchange.method.isIdempotent || caller.pointee.exchange.rules.retriesAll, caller.pointee.exchange.isReplayable,
+            caller.pointee.exchange.attempts <= caller.pointee.exchange.rules.retries
         else { return nil }
-        if !exchange.isRetry {
+        if !caller.pointee.exchange.isRetry {
             guard budget.takeRetry() else { return nil }
             caller.pointee.exchange.isRetry = true
         }
         counters.retries += 1
-        let delay = Backoff.delay(after: Int(exchange.attempts), using: &random)
-        return now + delay < exchange.deadline ? delay : nil
+        let delay = Backoff.delay(after: Int(caller.pointee.exchange.attempts), using: &random)
+        return now + delay < caller.pointee.exchange.deadline ? delay : nil
     }
 
     private func wait(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ delay: UInt64) {
@@ -204,11 +204,10 @@ extension Worker {
     }
 
     func exchangeTimer(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
-        let exchange = caller.pointee.exchange
-        if now >= exchange.deadline { return deadlinePassed(handle, caller) }
+        if now >= caller.pointee.exchange.deadline { return deadlinePassed(handle, caller) }
         if endsIdle(handle, caller) { return }
         guard now >= caller.pointee.exchange.due else { return schedule(handle, caller, at: caller.pointee.exchange.due) }
-        switch exchange.stage {
+        switch caller.pointee.exchange.stage {
         case .backingOff, .queued: waitingEnded(handle, caller)
         case .connecting, .sent:
             dropUpstream(caller)
@@ -218,9 +217,10 @@ extension Worker {
     }
 
     private func deadlinePassed(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
-        let exchange = caller.pointee.exchange
         // Of an endpoint that had little time it says nothing.
-        if !exchange.ticket.isNone, now &- exchange.ticket.taken >= (exchange.deadline &- exchange.started) / 2 {
+        if !caller.pointee.exchange.ticket.isNone,
+            now &- caller.pointee.exchange.ticket.taken >= (caller.pointee.exchange.deadline &- caller.pointee.exchange.started) / 2
+        {
             judge(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination, .failed)
         }
         endLate(handle, caller, .deadlineExceeded)

@@ -14,8 +14,8 @@ extension Worker {
 
     /// - Returns: true when nothing has moved for too long, and the request has been ended.
     func endsIdle(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
-        let exchange = caller.pointee.exchange
-        guard exchange.stage == .sent || exchange.stage == .answering, now >= exchange.idle.due,
+        guard caller.pointee.exchange.stage == .sent || caller.pointee.exchange.stage == .answering,
+            now >= caller.pointee.exchange.idle.due,
             caller.pointee.exchange.idle.look(caller.pointee.moved, now: now)
         else { return false }
         // An endpoint that has the whole request is what kept silent, unless its answer waits for the caller.

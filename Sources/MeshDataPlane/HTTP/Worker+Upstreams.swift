@@ -126,7 +126,7 @@ extension Worker {
     /// An event of a connection to an endpoint of this node.
     func upstreamReady(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ ready: Poller.Interest) {
         if flow.pointee.stage == .connecting {
-            guard !ready.isDisjoint(with: [.writable, .error, .hangUp]) else { return }
+            guard ready.endsConnecting else { return }
             let reason = connectSucceeded(flow.pointee.far.socket)
             return reason == .none ? upstreamConnected(handle, flow) : upstreamLost(handle, flow, reason)
         }

@@ -31,7 +31,7 @@ extension Worker {
 
     func callerSessionReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
         guard let session = callerSessions.find(handle)?.pointee else { return }
-        if ready.contains(.error) { return end(session) }
+        if ready.hasFailed { return end(session) }
         session.end.note(ready)
         guard session.end.flush() != nil else { return end(session) }
         // What waited has gone, so that there may be room for more.

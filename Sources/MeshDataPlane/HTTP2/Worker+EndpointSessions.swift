@@ -62,11 +62,10 @@ extension Worker {
     }
 
     private func sendOnSession(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ session: EndpointSession) {
-        let exchange = caller.pointee.exchange
         let hasBody =
-            !caller.pointee.requestEnded || !caller.pointee.input.isEmpty || !exchange.replay.isEmpty
+            !caller.pointee.requestEnded || !caller.pointee.input.isEmpty || !caller.pointee.exchange.replay.isEmpty
             || !caller.pointee.requestTrailers.isEmpty
-        guard let stream = session.http2?.request(exchange.head.readable, token: handle.rawValue, hasBody: hasBody) else {
+        guard let stream = session.http2?.request(caller.pointee.exchange.head.readable, token: handle.rawValue, hasBody: hasBody) else {
             // More waited than the endpoint takes streams.
             return attemptEnded(handle, caller, .overloaded)
         }
@@ -162,17 +161,17 @@ extension Worker {
 
     /// The request's body has more, or has ended.
     func wakeEndpoint(_ caller: UnsafeMutablePointer<Caller>) {
-        let exchange = caller.pointee.exchange
-        guard exchange.stream != 0, let flow = flows.find(exchange.upstream), let session = session(of: flow) else { return }
-        session.http2?.readyToSend(StreamID(rawValue: exchange.stream))
+        guard caller.pointee.exchange.stream != 0, let flow = flows.find(caller.pointee.exchange.upstream), let session = session(of: flow)
+        else { return }
+        session.http2?.readyToSend(StreamID(rawValue: caller.pointee.exchange.stream))
         markDirty(session)
     }
 
     /// The caller took bytes of the answer that had waited.
     func creditEndpoint(_ caller: UnsafeMutablePointer<Caller>, _ count: Int) {
-        let exchange = caller.pointee.exchange
-        guard exchange.stream != 0, let flow = flows.find(exchange.upstream), let session = session(of: flow) else { return }
-        session.http2?.consumed(StreamID(rawValue: exchange.stream), count)
+        guard caller.pointee.exchange.stream != 0, let flow = flows.find(caller.pointee.exchange.upstream), let session = session(of: flow)
+        else { return }
+        session.http2?.consumed(StreamID(rawValue: caller.pointee.exchange.stream), count)
         session.http2?.consumedConnection(session.backlog.release(count))
         markDirty(session)
     }

@@ -11,12 +11,13 @@ extension Worker {
             return .reset(.cancel)
         }
         let count = copyBody(caller, into: buffer)
-        let exchange = caller.pointee.exchange
-        guard caller.pointee.requestEnded, caller.pointee.input.isEmpty, exchange.replayed >= exchange.replay.count else {
+        guard caller.pointee.requestEnded, caller.pointee.input.isEmpty,
+            caller.pointee.exchange.replayed >= caller.pointee.exchange.replay.count
+        else {
             return count > 0 ? .bytes(count) : .later
         }
         guard !caller.pointee.requestTrailers.isEmpty else { return .last(count) }
-        session.http2?.trailers(StreamID(rawValue: exchange.stream), caller.pointee.requestTrailers.readable)
+        session.http2?.trailers(StreamID(rawValue: caller.pointee.exchange.stream), caller.pointee.requestTrailers.readable)
         return .lastBeforeTrailers(count)
     }
 

@@ -179,7 +179,7 @@ final class NameLoop: @unchecked Sendable {
     // MARK: Connections
 
     private func connectionReady(_ connection: NameConnection, _ ready: Poller.Interest) {
-        if ready.contains(.writable), connection.flush() { connection.lastActive = now }
+        if ready.mayWrite, connection.flush() { connection.lastActive = now }
         if !ready.isDisjoint(with: [.hangUp, .error]) { connection.abandon() }
         if ready.contains(.readable) { connection.fill(scratch) }
         process(connection)

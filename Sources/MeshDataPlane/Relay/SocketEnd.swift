@@ -62,8 +62,8 @@ struct SocketEnd: BitwiseCopyable {
 
     /// What the poller said of it.
     mutating func note(_ ready: Poller.Interest) {
-        if !ready.isDisjoint(with: [.readable, .hangUp, .peerHalfClosed, .error]) { isReadable = true }
-        if !ready.isDisjoint(with: [.hangUp, .peerHalfClosed, .error]) { isLastEvent = true }
+        if ready.mayRead { isReadable = true }
+        if ready.isLast { isLastEvent = true }
     }
 
     /// A read took less than it could: nothing is left, unless the end is.

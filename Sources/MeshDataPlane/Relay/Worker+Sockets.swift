@@ -7,7 +7,7 @@ internal import MeshTypes
 extension Worker {
     func nearReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
         guard let flow = flows.find(handle) else { return }
-        let hasFailed = ready.contains(.error)
+        let hasFailed = ready.hasFailed
         flow.pointee.near.note(ready)
         switch (flow.pointee.kind, flow.pointee.stage) {
         case (.local, .relaying): pumpLocal(handle, flow)
@@ -15,7 +15,7 @@ extension Worker {
             // The caller may leave before the callee has answered.
             if hasFailed { abandoned(handle, flow) }
         case (.incoming, .connecting):
-            guard !ready.isDisjoint(with: [.writable, .error, .hangUp]) else { return }
+            guard ready.endsConnecting else { return }
             let reason = connectSucceeded(flow.pointee.near.socket)
             if reason == .none { acceptStream(handle, flow) } else { refuseStream(handle, flow, reason) }
         case (.outgoing, .relaying), (.incoming, .relaying): streamSocketReady(handle, flow)
@@ -29,7 +29,7 @@ extension Worker {
         if flow.pointee.upstream != .none { return upstreamReady(handle, flow, ready) }
         switch flow.pointee.stage {
         case .connecting:
-            guard !ready.isDisjoint(with: [.writable, .error, .hangUp]) else { return }
+            guard ready.endsConnecting else { return }
             let reason = connectSucceeded(flow.pointee.far.socket)
             guard reason == .none else { return attemptFailed(handle, flow, reason) }
             flow.pointee.stage = .relaying

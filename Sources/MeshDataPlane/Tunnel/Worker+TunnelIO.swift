@@ -15,7 +15,7 @@ extension Worker {
     func tunnelReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
         guard let tunnel = tunnels.find(handle)?.pointee else { return }
         if tunnel.stage == .connecting {
-            guard !ready.isDisjoint(with: [.writable, .error, .hangUp]) else { return }
+            guard ready.endsConnecting else { return }
             guard TCPSocket.takeError(tunnel.socket) == 0 else { return fail(tunnel, .tunnelFailed) }
             TCPSocket.disableDelay(tunnel.socket)
             tunnel.stage = .handshaking
@@ -23,11 +23,11 @@ extension Worker {
             tunnel.tls.start(output: ciphertext)
             guard sendCiphertext(tunnel) else { return fail(tunnel, .tunnelFailed) }
         }
-        if ready.contains(.writable) {
+        if ready.mayWrite {
             tunnel.isWritable = true
             markDirty(tunnel)
         }
-        if !ready.isDisjoint(with: [.readable, .hangUp, .peerHalfClosed, .error]) { receive(tunnel) }
+        if ready.mayRead { receive(tunnel) }
     }
 
     private func receive(_ tunnel: Tunnel) {

@@ -1,3 +1,5 @@
+package import MeshTypes
+
 /// Builds heads in storage that it keeps: a worker has one and uses it for every message.
 package struct HeadWriter: ~Copyable {
     private let storage = UnsafeMutableRawBufferPointer.allocate(byteCount: HeadWriter.capacity, alignment: 64)
@@ -53,10 +55,28 @@ package struct HeadWriter: ~Copyable {
     }
 
     package mutating func append(hexadecimal value: UInt64, digits: Int) {
-        for shift in stride(from: (digits - 1) * 4, through: 0, by: -4) {
-            let digit = UInt8(truncatingIfNeeded: value >> UInt64(shift) & 15)
-            append(byte: digit < 10 ? 48 + digit : 87 + digit)
+        guard digits <= room else {
+            overflowed = true
+            return
         }
+        var rest = value
+        var place = count + digits
+        while place > count {
+            place -= 1
+            let digit = UInt8(truncatingIfNeeded: rest & 15)
+            storage[place] = digit < 10 ? 48 + digit : 87 + digit
+            rest >>= 4
+        }
+        count += digits
+    }
+
+    package mutating func append(_ identifier: RequestIdentifier) {
+        guard identifier.count <= room else {
+            overflowed = true
+            return
+        }
+        identifier.copy(to: storage.baseAddress! + count)
+        count += identifier.count
     }
 
     /// `name: value` of a parsed field, as it came.

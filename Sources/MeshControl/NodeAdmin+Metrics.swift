@@ -11,6 +11,7 @@ extension NodeAdmin {
         var families = parts.flowLog.families()
         families += await dataPlaneFamilies() + kernelFamilies() + nameFamilies()
         families += await controlFamilies() + queueFamilies()
+        families.append(snapshotFamily(await parts.reconciler.times))
         families.append(parts.breakers.family())
         families += parts.sharedLimits?.families() ?? []
         families += healthFamilies()
@@ -42,7 +43,21 @@ extension NodeAdmin {
             MetricFamily(
                 name: "myelin_snapshot_adopted_generation", help: "The snapshot that each worker decides by.", kind: .gauge,
                 samples: adopted),
+            MetricFamily(
+                name: "myelin_worker_longest_turn_seconds",
+                help: "The longest that a worker took for one batch of events, of the last ten to twenty seconds.", kind: .gauge,
+                samples: counters.enumerated().map { worker, counters in
+                    MetricSample(
+                        labels: [MetricSample.Label("worker", "\(worker)")], value: Double(counters.longestTurn) / 1_000_000_000)
+                }),
         ]
+    }
+
+    private func snapshotFamily(_ times: SnapshotTimes) -> MetricFamily {
+        let steps = [("build", times.build), ("adoption", times.adoption), ("kernel_tables", times.kernelTables)]
+        return MetricFamily(
+            name: "myelin_snapshot_seconds", help: "How long the last snapshot took, by step.", kind: .gauge,
+            samples: steps.map { step, time in MetricSample(labels: [MetricSample.Label("step", step)], value: time / .seconds(1)) })
     }
 
     private func kernelFamilies() -> [MetricFamily] {

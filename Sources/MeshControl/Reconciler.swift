@@ -46,10 +46,14 @@ package actor Reconciler {
     private var virtualAddresses: VirtualAddresses
     private var generation: UInt64 = 0
     private var isDirty = true
+    /// Snapshots that a worker may still hold: freeing a large one takes milliseconds, which must not be a worker's.
+    private var retired: [Snapshot] = []
     private var published: [ServiceIdentity: TLSCredential] = [:]
     package private(set) var snapshot: Snapshot
     /// What the kernel's tables could not take, if anything: shown by `myelinctl status`.
     package private(set) var kernelFailure: String?
+    /// How long the last snapshot took.
+    package private(set) var times = SnapshotTimes()
     /// Why services have no virtual address, if so.
     package private(set) var addressFailure: String?
 
@@ -127,24 +131,35 @@ package actor Reconciler {
         generation += 1
         builder.credentials = credentials
         published = credentials
+        let begun = ContinuousClock.now
         assignAddresses()
         let snapshot = builder.build(generation: generation, addresses: virtualAddresses.assigned)
+        retired.append(self.snapshot)
         self.snapshot = snapshot
+        let built = ContinuousClock.now
         parts.dataPlane.publish(snapshot)
         parts.names.publish(snapshot)
         let tables = KernelTables(snapshot, workloads: builder.workloads, direct: direct)
-        await adoption(of: snapshot.generation)
+        if await isAdopted(snapshot.generation) { retired.removeAll() }
+        let adopted = ContinuousClock.now
         writeKernelTables(tables)
+        times = SnapshotTimes(build: built - begun, adoption: adopted - built, kernelTables: ContinuousClock.now - adopted)
         log.info(
             "snapshot published",
-            metadata: ["generation": "\(snapshot.generation)", "services": "\(snapshot.allServices.count)"])
+            metadata: [
+                "generation": "\(snapshot.generation)", "services": "\(snapshot.allServices.count)", "build": "\(times.build)",
+                "adoption": "\(times.adoption)", "kernel_tables": "\(times.kernelTables)",
+            ])
     }
 
-    private func adoption(of generation: UInt64) async {
+    /// Waits for the workers, within bounds. - Returns: whether all have adopted the generation.
+    private func isAdopted(_ generation: UInt64) async -> Bool {
         let deadline = ContinuousClock.now + Self.adoptionTimeout
-        while parts.dataPlane.adoptedGenerations.contains(where: { $0 < generation }), ContinuousClock.now < deadline {
+        while parts.dataPlane.adoptedGenerations.contains(where: { $0 < generation }) {
+            guard ContinuousClock.now < deadline else { return false }
             try? await Task.sleep(for: .milliseconds(1))
         }
+        return true
     }
 
     private func assignAddresses() {

@@ -103,6 +103,8 @@ package struct WorkerCounters: Sendable {
     package var requests: UInt64 = 0
     package var retries: UInt64 = 0
     package var generation: UInt64 = 0
+    /// Nanoseconds (`LongestTurn`).
+    package var longestTurn: UInt64 = 0
 
     package init() {}
 }

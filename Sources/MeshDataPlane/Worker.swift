@@ -94,6 +94,7 @@ final class Worker: @unchecked Sendable {
     let generation = Atomic<UInt64>(0)
     let published = Mutex(WorkerCounters())
     private var publishedAt: UInt64 = 0
+    private var turns = LongestTurn()
 
     init(index: Int, shared: SharedState, ring: FlowRing) throws(SystemError) {
         self.index = index
@@ -138,6 +139,7 @@ final class Worker: @unchecked Sendable {
             }
             finishBatch()
             expire()
+            turns.note(from: now, to: MonotonicClock.now())
         }
         closeEverything()
     }
@@ -180,6 +182,7 @@ final class Worker: @unchecked Sendable {
         finishBatch()
         if now &- publishedAt > Self.publishInterval {
             publishedAt = now
+            counters.longestTurn = turns.value
             publishCounters()
         }
     }

@@ -27,6 +27,12 @@ final class Bench {
             measure(table, running, into: &report)
         }
         report.notMeasured += contenders.missing
+        for size in plan.meshSizes {
+            say("mesh of \(size) endpoints")
+            do { report.meshSizes.append(try MeshSize.measure(size)) } catch {
+                report.notMeasured.append("mesh of \(size) endpoints: \(error)")
+            }
+        }
         return report
     }
 

@@ -21,7 +21,8 @@ struct BenchCommand: ParsableCommand {
     var output: String?
     @Option(help: "How often everything is measured; the median counts.")
     var rounds: Int?
-    @Option(help: "Only these tables (plain, pair, same-node, http, http-pair, http2, http2-pair), separated by commas.")
+    @Option(
+        help: "Only these tables (plain, pair, same-node, http, http-pair, http2, http2-pair, and mesh for its size), separated by commas.")
     var tables: String?
     @Option(help: "Only these contenders, separated by commas.")
     var contenders: String?
@@ -34,7 +35,9 @@ struct BenchCommand: ParsableCommand {
         }
         var plan = quick ? Plan.quick : Plan.full
         if let rounds { plan.rounds = max(1, rounds) }
-        plan.tables = Table.allCases.filter { tables.map { $0.split(separator: ",").map(String.init) }?.contains($0.rawValue) ?? true }
+        let chosen = tables.map { Set($0.split(separator: ",").map(String.init)) }
+        plan.tables = Table.allCases.filter { chosen?.contains($0.rawValue) ?? true }
+        plan.meshSizes = chosen?.contains("mesh") ?? true ? (quick ? MeshSize.quickSizes : MeshSize.sizes) : []
         let wanted = contenders.map { Set($0.split(separator: ",").map(String.init)) }
         let binaries = Binaries(envoy: envoy, haproxy: haproxy, nginx: nginx, nghttpd: nghttpd)
 

@@ -6,6 +6,8 @@ struct Plan {
     var tables = Table.allCases
     /// Connections held open for the memory of an idle one.
     var idleConnections: Int
+    /// Endpoints of the meshes whose snapshots are measured.
+    var meshSizes: [Int] = []
 
     static let quick = Plan(rounds: 2, seconds: 0.7, idleConnections: 500)
     static let full = Plan(rounds: 5, seconds: 3, idleConnections: 2000)

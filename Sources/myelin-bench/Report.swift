@@ -38,6 +38,7 @@ struct Report: Codable {
     var samples: [Sample] = []
     var memory: [Memory] = []
     var instructions: [InstructionCount] = []
+    var meshSizes: [MeshSize] = []
     var notMeasured: [String] = []
 
     struct Machine: Codable {

@@ -55,8 +55,30 @@ enum HeadProperty {
             return difference(request, head, second, writer.bytes)
                 ?? passedOn(
                     fields, head, again, writer.bytes,
-                    added: [.host, .deadline, .requestID, .traceparent] + (request.isGRPC ? [.grpcTimeout] : []))
+                    // A caller's word that it is a copy is not passed on.
+                    added: [.host, .deadline, .requestID, .traceparent, .shadow] + (request.isGRPC ? [.grpcTimeout] : []))
+                ?? copyComplaint(second, again, writer.bytes)
         }
+    }
+
+    /// The copy that is made of what was written reads as the same request, and says what it is.
+    private static func copyComplaint(_ head: RequestHead, _ fields: borrowing FieldTable, _ bytes: UnsafeRawBufferPointer) -> String? {
+        let additions = HeadRewriting.RequestAdditions(
+            traceparent: TraceParent(head.traceparent.slice(of: bytes))?.continued(by: 6), requestID: RequestIdentifier(),
+            passesUpgrade: false, timeLeft: 1_234_000_000, isShadow: true)
+        var writer = HeadWriter()
+        HeadRewriting.request(head, fields, bytes, additions, MessageChanges(), to: &writer)
+        if writer.overflowed { return "the copy grew beyond the writer" }
+        var again = FieldTable()
+        guard case .success(let copy) = RequestHead.parse(writer.bytes, .mesh, into: &again) else { return "the copy is refused" }
+        let marks = (0..<again.count).reduce(0) { $0 + (again[$1].kind == .shadow ? 1 : 0) }
+        guard marks == 1, copy.deadline == 1234, !copy.expectsContinue, copy.upgrade.isEmpty, !copy.traceparent.isEmpty else {
+            return "the copy says something else than it should"
+        }
+        guard copy.method == head.method, copy.body == head.body, copy.isOldVersion == head.isOldVersion,
+            copy.target.slice(of: writer.bytes).elementsEqual(head.target.slice(of: bytes))
+        else { return "the copy asks for something else" }
+        return nil
     }
 
     private static func difference(

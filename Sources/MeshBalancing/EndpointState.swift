@@ -51,7 +51,7 @@ struct EndpointState {
     func standing(for wish: EndpointWish, _ limits: BreakerSettings, sparesUnready: Bool, now: UInt64) -> Standing {
         if wish.tried.contains(id) || (wish.version != 0 && wish.version != version) { return .unsuitable }
         if sparesUnready, isUnready(now: now) { return .spared }
-        return breaker.admits(limits, now: now) ? .well : .passedOver
+        return wish.passes(breaker, limits, now: now) ? .well : .passedOver
     }
 
     func isUnready(now: UInt64) -> Bool { unreadyUntil > now }
@@ -75,4 +75,11 @@ struct EndpointState {
 
     /// Lower is better.
     func cost(now: UInt64) -> Double { max(latency, 1) * Double(outstanding + 1) / warmWeight(now: now) }
+}
+
+extension EndpointWish {
+    /// A copy goes nowhere that callers' requests would not go, and takes no probe of a breaker that is half open.
+    func passes(_ breaker: CircuitBreaker, _ limits: BreakerSettings, now: UInt64) -> Bool {
+        isShadow ? breaker.isClosed : breaker.admits(limits, now: now)
+    }
 }

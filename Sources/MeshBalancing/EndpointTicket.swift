@@ -32,6 +32,8 @@ package struct EndpointWish: Sendable {
     package var version: UInt64 = 0
     /// What `hash` keeps together; 0 draws at random.
     package var key: UInt64 = 0
+    /// It is a copy, whose fate must say nothing of endpoints to others: it takes nobody's probe, and teaches nothing.
+    package var isShadow = false
 
     package init() {}
 }

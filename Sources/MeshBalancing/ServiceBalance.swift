@@ -76,11 +76,12 @@ package struct ServiceBalance: Sendable {
     package mutating func choose(
         _ wish: EndpointWish, now: UInt64, using random: inout FastRandom
     ) -> (choice: EndpointChoice, event: BreakerEvent?) {
-        guard breaker.admits(settings.breaker.settings.ofService, now: now) else {
+        guard wish.passes(breaker, settings.breaker.settings.ofService, now: now) else {
             return (.circuitOpen(wait: breaker.wait(now: now)), nil)
         }
         guard let index = index(wish, now: now, using: &random) else { return (.noEndpoint, nil) }
         turn &+= 1
+        guard !wish.isShadow else { return (shadow(index, now), nil) }
         var event = breaker.begin(now: now).map { BreakerEvent(change: $0, endpoint: nil) }
         endpoints[index].outstanding += 1
         if let change = endpoints[index].breaker.begin(now: now), event == nil {
@@ -88,6 +89,14 @@ package struct ServiceBalance: Sendable {
         }
         let ticket = EndpointTicket(slot: Int32(index), endpoint: endpoints[index].id, taken: now)
         return (.chosen(endpoints[index].endpoint, ticket), event)
+    }
+
+    /// It has its load on the endpoint like any other, and nothing else.
+    private mutating func shadow(_ index: Int, _ now: UInt64) -> EndpointChoice {
+        endpoints[index].outstanding += 1
+        var ticket = EndpointTicket(slot: Int32(index), endpoint: endpoints[index].id, taken: now)
+        ticket.isJudged = true
+        return .chosen(endpoints[index].endpoint, ticket)
     }
 
     private mutating func index(_ wish: EndpointWish, now: UInt64, using random: inout FastRandom) -> Int? {

@@ -13,6 +13,7 @@ final class SharedState: Sendable {
     /// nil where nobody counts for all nodes: such limits are enforced here.
     let globalRates: GlobalRates?
     let admissions = Admissions()
+    let mirrorPlaces = MirrorPlaces()
     let health = HealthBoard()
     let origin: OriginLookup
     let nameConnection: NameConnectionHandler?

@@ -57,6 +57,7 @@ extension Worker {
                     age: .nanoseconds(Int64(now &- flow.pointee.started))))
         }
         callers.forEach { _, caller in
+            guard !caller.pointee.isCopy else { return }
             let isAsking = caller.pointee.stage == .exchange
             all.append(
                 LiveConnection(

@@ -82,6 +82,8 @@ final class Worker: @unchecked Sendable {
     var gates: Slab<RequestGate>
     /// Callers to go on with at the end of this batch.
     var resumed: [SlabHandle] = []
+    /// Copies of requests to be sent once everything else has been done.
+    var copies: [SlabHandle] = []
     var budget = RetryBudget()
     var isDraining = false
     var feedsBeatAt: UInt64 = 0
@@ -150,7 +152,8 @@ final class Worker: @unchecked Sendable {
             pumpResumed()
             flushSessions()
             flushTunnels()
-        } while !resumed.isEmpty || !dirtyCallers.isEmpty || !dirtyEndpoints.isEmpty
+            if !copies.isEmpty { sendCopies() }
+        } while !resumed.isEmpty || !dirtyCallers.isEmpty || !dirtyEndpoints.isEmpty || !dirty.isEmpty
     }
 
     private func dispatch(_ token: UInt64, _ ready: Poller.Interest) {

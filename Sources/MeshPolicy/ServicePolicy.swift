@@ -99,6 +99,7 @@ package struct ServicePolicy: Sendable {
         package var split: [VersionShare] = []
         package var fault: InjectedFault?
         package var redirect: Redirect?
+        package var mirror: Mirror?
         package var changes = Changes()
         package init() {}
     }

@@ -70,6 +70,7 @@ package struct RouteRules: Hashable, Sendable {
     package let split: [VersionShare]
     package let fault: InjectedFault?
     package let redirect: Redirect?
+    package let mirror: Mirror?
     package let changes: MessageChanges
 }
 
@@ -108,7 +109,7 @@ package struct TrafficRules: Hashable, Sendable {
             RouteRules(
                 match: route.match,
                 requests: RequestRules(route.timeouts, route.retries, route.rateLimit, inherited: requests),
-                split: route.split, fault: route.fault, redirect: route.redirect,
+                split: route.split, fault: route.fault, redirect: route.redirect, mirror: route.mirror,
                 changes: MessageChanges(route.changes, inherited: changes))
         }
     }

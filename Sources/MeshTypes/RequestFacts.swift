@@ -48,8 +48,8 @@ package struct RequestFacts: Sendable, BitwiseCopyable {
     package var grpcStatus = noGRPCStatus
     /// Endpoints that were asked, the last one included.
     package var attempts: UInt8 = 0
-    /// A copy of a caller's request, whose answer nobody gets.
-    package var isShadow = false
+    /// What became of a copy of a caller's request; nil for the requests of callers themselves.
+    package var mirror: MirrorResult?
     /// The trace's sixteen bytes; zero for none.
     package var traceHigh: UInt64 = 0
     package var traceLow: UInt64 = 0
@@ -58,6 +58,9 @@ package struct RequestFacts: Sendable, BitwiseCopyable {
     private var pathBytes = InlineArray<96, UInt8>(repeating: 0)
 
     package init() {}
+
+    /// A copy of a caller's request, whose answer nobody gets.
+    package var isShadow: Bool { mirror != nil }
 
     /// In words that operators know.
     package var protocolName: String { isGRPC ? "grpc" : version == 2 ? "http/2" : "http/1.1" }

@@ -83,6 +83,30 @@ struct TrafficDocumentTests {
         #expect(rules.routes[0].requests.rateLimit == nil, "the file's own limit counts them")
     }
 
+    @Test func mirrorsAreRead() throws {
+        let scratch = try Scratch()
+        try scratch.write(
+            """
+            routes:
+              - {match: {path: /a}, mirror: {service: shadow, share: 12.5%, concurrency: 4, timeout: 200ms}}
+              - {match: {path: /b}, split: {v1: 90, v2: 10}, mirror: {version: v2}}
+              - {match: {path: /c}, fault: {abort: 503, share: 99%}, mirror: {service: wallet, version: v3}}
+              - {match: {path: /d}, split: {v1: 1}, mirror: {service: usage, version: v1}}
+            """, to: "wallet.yaml")
+        let set = try PolicyDocuments.load(
+            directory: scratch.path, namespace: "default", aliases: [ServiceName("shadow")!: ServiceName("wallet-shadow")!])
+        let policy = try #require(set.policies.first)
+        let mirrors = TrafficRules(policy).routes.compactMap(\.mirror)
+        try #require(mirrors.count == 4)
+        #expect(mirrors[0].service == ServiceName("wallet-shadow") && mirrors[0].share == 1250)
+        #expect(mirrors[0].concurrency == 4 && mirrors[0].timeout == .milliseconds(200) && mirrors[0].version == nil)
+        #expect(mirrors[1].service == nil && mirrors[1].version == "v2" && mirrors[1].share == 10_000)
+        #expect(mirrors[1].concurrency == Mirror.defaultConcurrency && mirrors[1].timeout == Mirror.defaultTimeout)
+        #expect(mirrors[2].service == nil && mirrors[2].version == "v3")
+        #expect(mirrors[3].service == ServiceName("usage") && mirrors[3].version == "v1")
+        #expect(policy.notEnforced(mayBeHTTP: true) == [])
+    }
+
     @Test func timesForLongRunsAreRead() throws {
         let policy = try load(
             """
@@ -127,6 +151,16 @@ struct TrafficDocumentTests {
         ("routes: [{match: {path: /a}, redirect: {location: /b, status: 304}}]\n", "no redirection"),
         ("routes: [{match: {path: /a}, redirect: {location: /b}, split: {v1: 1}}]\n", "both `redirect` and `split`"),
         ("routes: [{match: {path: /a}, timeouts: {try: 4s}}]\n", "longer"),
+        ("routes: [{match: {path: /a}, mirror: {share: 10%}}]\n", "neither `service` nor `version`"),
+        ("routes: [{match: {path: /a}, mirror: {service: wallet}}]\n", "wallet would have them all twice"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2, share: 0%}}]\n", "no request would be copied"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2, share: 101%}}]\n", "0% to 100%"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2, concurrency: 0}}]\n", "from 1 to 1024"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2, timeout: 61s}}]\n", "a time from 1ms to 1m"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2, retries: 1}}]\n", "retries"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2}, redirect: {location: /b}}]\n", "both `redirect` and `mirror`"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2}, split: {v2: 1}}]\n", "sends all requests to v2"),
+        ("routes: [{match: {path: /a}, mirror: {version: v2}, fault: {abort: 503}}]\n", "there is nothing to mirror"),
     ])
     func whatContradictsItselfIsRefused(text: String, message: String) throws {
         let scratch = try Scratch()

@@ -14,6 +14,8 @@ import Synchronization
 final class TwoNodes: Sendable {
     static let caller = ServiceIdentity(namespace: "default", name: ServiceName("caller")!)
     static let callee = ServiceIdentity(namespace: "default", name: ServiceName("callee")!)
+    /// Beside the callee, where a test wants one more.
+    static let trial = ServiceIdentity(namespace: "default", name: ServiceName("trial")!)
     static let trustDomain = "test.mesh"
 
     let source: TestNode
@@ -22,6 +24,7 @@ final class TwoNodes: Sendable {
     private let applicationProtocol: ApplicationProtocol
     private let isLocal: Bool
     private let versions: [String]
+    private let trials: [SocketAddress]
     private let endpoints: Mutex<[SocketAddress]>
     private let policies: Mutex<PolicySet>
     private let destinationPolicy: PolicySet?
@@ -36,12 +39,14 @@ final class TwoNodes: Sendable {
     ///   - isLocal: `callee` runs on the first node, beside its caller.
     ///   - wayIn: where the first node dials the second; nil for the second's own address.
     ///   - globalRates: of the first node.
+    ///   - trials: where `trial` answers, on the callee's node.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
         destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp,
         isLocal: Bool = false, versions: [String] = [], destinationPolicy: PolicySet? = nil, wayIn: SocketAddress? = nil,
-        globalRates: GlobalRates? = nil
+        globalRates: GlobalRates? = nil, trials: [SocketAddress] = []
     ) async throws {
+        self.trials = trials
         self.destinationPolicy = destinationPolicy
         self.wayIn = wayIn
         self.versions = versions
@@ -90,7 +95,7 @@ final class TwoNodes: Sendable {
 
     /// Gives both nodes a snapshot, and waits until their workers have it.
     private func publish() async throws {
-        await identities.ensure([Self.caller, Self.callee])
+        await identities.ensure([Self.caller, Self.callee, Self.trial])
         let credentials = await identities.credentials()
         let generation = self.generation.add(1, ordering: .relaxed).newValue
         for node in [source, destination] { node.dataPlane.publish(snapshot(for: node, credentials, generation)) }
@@ -106,24 +111,38 @@ final class TwoNodes: Sendable {
         var parts = SnapshotParts(
             generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
             policy: (node === destination ? destinationPolicy : nil) ?? policies.withLock { $0 })
-        let callees = endpoints.withLock { $0 }.enumerated().map { index, address in
+        func endpoint(_ address: SocketAddress, version: String = "") -> Endpoint {
             Endpoint(
-                address: address, locality: (isLocal ? source : destination).locality,
-                version: versions.indices.contains(index) ? versions[index] : "", tunnel: wayIn ?? destination.tunnel)
+                address: address, locality: (isLocal ? source : destination).locality, version: version,
+                tunnel: wayIn ?? destination.tunnel)
         }
-        let (callerID, calleeID) = (ServiceID(rawValue: 1), ServiceID(rawValue: 2))
+        let callees = endpoints.withLock { $0 }.enumerated().map { index, address in
+            endpoint(address, version: versions.indices.contains(index) ? versions[index] : "")
+        }
+        let (callerID, calleeID, trialID) = (ServiceID(rawValue: 1), ServiceID(rawValue: 2), ServiceID(rawValue: 3))
         parts.services = [
             SnapshotService(id: callerID, identity: Self.caller, port: 1, virtualAddresses: [], endpoints: [], from: here),
             SnapshotService(
                 id: calleeID, identity: Self.callee, port: Self.virtual.port, virtualAddresses: [Self.virtual.ip],
                 endpoints: callees, from: here, applicationProtocol: applicationProtocol, traffic: parts.policy.traffic(to: Self.callee)),
         ]
+        if !trials.isEmpty {
+            parts.services.append(
+                SnapshotService(
+                    id: trialID, identity: Self.trial, port: Self.virtual.port, virtualAddresses: [],
+                    endpoints: trials.map { endpoint($0) },
+                    from: here, applicationProtocol: applicationProtocol, traffic: parts.policy.traffic(to: Self.trial)))
+        }
         if node === source { parts.credentials[callerID] = credentials[Self.caller] }
         if (node === source) == isLocal {
             parts.credentials[calleeID] = credentials[Self.callee]
             for callee in callees {
                 parts.deliveries[callee.address] = Snapshot.Delivery(
                     service: calleeID, namespace: .node, address: callee.address)
+            }
+            parts.credentials[trialID] = credentials[Self.trial]
+            for address in trials {
+                parts.deliveries[address] = Snapshot.Delivery(service: trialID, namespace: .node, address: address)
             }
         }
         return Snapshot(parts)

@@ -89,7 +89,7 @@ import Testing
         record.endpoint = SocketAddress("10.0.0.2:80")!
         record.reason = .endpointTimeout
         record.request.isPresent = true
-        record.request.isShadow = true
+        record.request.mirror = .sent
         record.request.grpcStatus = 0
         record.request.traceLow = 1
         record.request.identifier = RequestIdentifier(randomHigh: 1, randomLow: 2)

@@ -65,7 +65,7 @@ import Testing
         var tried = late
         tried.reason = .endpointTimeout
         var shadow = Self.request("/shadow")
-        shadow.request.isShadow = true
+        shadow.request.mirror = .sent
         let text = MetricFamily.exposition(Self.log([answered, strange, limited, late, tried, shadow]).families())
         func has(_ name: String, _ labels: [String], _ value: Int) -> Bool {
             text.split(separator: "\n").contains { line in
@@ -83,6 +83,37 @@ import Testing
                 && has("istio_response_bytes_bucket", [grpc, "le=\"1000000\""], 2))
         #expect(has("istio_response_bytes_sum", [grpc], 300_000))
         #expect(has("istio_request_bytes_count", ["request_protocol=\"http\""], 3), "a shadow is nobody's request")
+        #expect(throws: Never.self) { try ExpositionGrammar(text) }
+    }
+
+    @Test func copiesAreCountedApart() throws {
+        func copy(_ result: MirrorResult, status: UInt16 = 0, _ reason: DenialReason = .none) -> FlowRecord {
+            var record = Self.request("/a", status: status)
+            record.request.mirror = result
+            (record.reason, record.ending) = (reason, status == 0 ? .refused : .closed)
+            return record
+        }
+        let records = [
+            copy(.sent, status: 200), copy(.sent, status: 200), copy(.sent, status: 503), copy(.denied, .notAllowed),
+            copy(.failed, .endpointRefused), copy(.timeout, .deadlineExceeded), copy(.overLimit), copy(.bodyTooLarge), copy(.incomplete),
+        ]
+        let log = Self.log(records)
+        let text = MetricFamily.exposition(log.families())
+        let counts = text.split(separator: "\n").compactMap { line -> String? in
+            let start = "myelin_mirrored_requests_total{reporter=\"source\",source_workload=\"s1\""
+            guard line.hasPrefix(start), let result = line.range(of: "result=") else { return nil }
+            return String(line[result.lowerBound...])
+        }
+        #expect(
+            Set(counts) == [
+                "result=\"sent\",response_code=\"200\"} 2", "result=\"sent\",response_code=\"503\"} 1",
+                "result=\"denied\",response_code=\"0\"} 1", "result=\"failed\",response_code=\"0\"} 1",
+                "result=\"timeout\",response_code=\"0\"} 1", "result=\"over_limit\",response_code=\"0\"} 1",
+                "result=\"body_too_large\",response_code=\"0\"} 1", "result=\"incomplete\",response_code=\"0\"} 1",
+            ])
+        #expect(!text.contains("istio_requests_total{") && !text.contains("myelin_denials_total{"), "nobody's request was refused")
+        #expect(log.recent(limit: 100, deniedOnly: false).count == 6, "of copies that were not made there are no lines")
+        #expect(MirrorResult.allCases.count == 7 && Set(MirrorResult.allCases.map(\.label)).count == 7)
         #expect(throws: Never.self) { try ExpositionGrammar(text) }
     }
 
@@ -115,7 +146,7 @@ import Testing
         let file = FileManager.default.temporaryDirectory.appending(path: "myelin-requests-\(UUID().uuidString)").path
         defer { try? FileManager.default.removeItem(atPath: file) }
         var record = Self.request("/a.B/C")
-        (record.request.isGRPC, record.request.version, record.request.grpcStatus, record.request.isShadow) = (true, 2, 14, true)
+        (record.request.isGRPC, record.request.version, record.request.grpcStatus, record.request.mirror) = (true, 2, 14, .sent)
         (record.request.traceHigh, record.request.traceLow) = (0x0af7_6519_16cd_43dd, 0x8448_eb21_1c80_319c)
         let long = "\"\\" + String(repeating: "i", count: 100)
         record.request.identifier = Array(long.utf8).withUnsafeBytes { RequestIdentifier($0) }

@@ -28,7 +28,7 @@ struct PolicyDocument {
         policy.allow = mapping["allow"].map { rules($0) } ?? []
         policy.deny = mapping["deny"].map { rules($0) } ?? []
         policy.mutualTLS = mapping["mTLS"]?.choice(ServicePolicy.MutualTLS.self) ?? .required
-        let traffic = TrafficDocument(service: service)
+        let traffic = TrafficDocument(service: service, aliases: aliases)
         policy.timeouts = traffic.timeouts(mapping["timeouts"])
         policy.retries = mapping["retries"].flatMap(traffic.retries)
         policy.rateLimit = mapping["rate_limit"].flatMap(traffic.rateLimit)

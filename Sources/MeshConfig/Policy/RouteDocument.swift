@@ -5,7 +5,8 @@ internal import MeshTypes
 /// Reads the entries of `routes:`.
 extension TrafficDocument {
     private static let routeKeys = [
-        "match", "timeouts", "retries", "rate_limit", "split", "fault", "redirect", "request_headers", "response_headers", "rewrite",
+        "match", "timeouts", "retries", "rate_limit", "split", "fault", "redirect", "mirror", "request_headers", "response_headers",
+        "rewrite",
     ]
     private static let matchKeys = ["operation", "path", "prefix", "template", "method", "headers", "query"]
 
@@ -32,6 +33,7 @@ extension TrafficDocument {
         if route.redirect != nil, !route.split.isEmpty {
             value.report("both `redirect` and `split`: a redirected request reaches no version", "leave one of the two out")
         }
+        route.mirror = mapping["mirror"].flatMap { mirror($0, of: route) }
         return route
     }
 

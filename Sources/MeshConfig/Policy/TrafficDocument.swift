@@ -11,6 +11,9 @@ struct TrafficDocument {
     private static let maximumQueue = 10_000
 
     let service: ServiceName
+    let aliases: [ServiceName: ServiceName]
+
+    func canonical(_ name: ServiceName) -> ServiceName { aliases[name] ?? name }
 
     /// `{request: 5s, try: 2s, idle: 10s, stream: 60m}`; `request: none` for no deadline.
     func timeouts(_ value: DocumentValue?) -> ServicePolicy.Timeouts {

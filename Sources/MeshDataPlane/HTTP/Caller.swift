@@ -5,12 +5,14 @@ internal import MeshRuntime
 internal import MeshTypes
 
 /// Who waits for answers: a caller's connection that speaks HTTP/1, or one stream of a connection that speaks HTTP/2. Its requests go to
-/// endpoints one by one; a stream has a single one.
+/// endpoints one by one; a stream has a single one, and so has what stands for the copy of a request.
 struct Caller: BitwiseCopyable {
     /// Where its answers go.
     enum Link: BitwiseCopyable {
         case socket
         case stream(session: SlabHandle, id: StreamID)
+        /// Nowhere: it is a copy of a caller's request, sent on a stream or not.
+        case nobody(isStream: Bool)
     }
 
     enum Stage: UInt8, BitwiseCopyable {
@@ -73,10 +75,31 @@ struct Caller: BitwiseCopyable {
         link = .stream(session: session, id: stream)
     }
 
+    /// Who stands for a copy of the request that `original` is having answered; the exchange is still to be filled in.
+    init(copyOf original: Caller, to target: ServiceID) {
+        let origin = original.origin
+        self.origin = Origin(
+            source: origin.source, workload: origin.workload, sourceAddress: origin.sourceAddress,
+            destinationAddress: origin.destinationAddress, destination: target, named: nil)
+        link = .nobody(isStream: original.isStream)
+        stage = .exchange
+        requestEnded = true
+        requestTrailers.append(original.requestTrailers.readable)
+    }
+
+    /// Its requests go on streams of HTTP/2.
     var isStream: Bool {
         switch link {
         case .socket: false
         case .stream: true
+        case .nobody(let isStream): isStream
+        }
+    }
+
+    var isCopy: Bool {
+        switch link {
+        case .socket, .stream: false
+        case .nobody: true
         }
     }
 
@@ -193,6 +216,8 @@ struct ExchangeRules: BitwiseCopyable {
     var abort: UInt16 = 0
     /// Nanoseconds that an injected fault takes.
     var delay: UInt64 = 0
+    /// Of a copy: where it belongs.
+    var mirror = MirrorPlan.none
 }
 
 /// Its place among the requests that its service answers at one moment.

@@ -14,12 +14,17 @@ package enum HeadRewriting {
         let passesUpgrade: Bool
         /// Nanoseconds that are left; nil for a request without a deadline.
         let timeLeft: UInt64?
+        /// It is a copy of a caller's request, and says so.
+        let isShadow: Bool
 
-        package init(traceparent: TraceParent?, requestID: RequestIdentifier, passesUpgrade: Bool, timeLeft: UInt64?) {
+        package init(
+            traceparent: TraceParent?, requestID: RequestIdentifier, passesUpgrade: Bool, timeLeft: UInt64?, isShadow: Bool = false
+        ) {
             self.traceparent = traceparent
             self.requestID = requestID
             self.passesUpgrade = passesUpgrade
             self.timeLeft = timeLeft
+            self.isShadow = isShadow
         }
     }
 
@@ -60,6 +65,7 @@ package enum HeadRewriting {
         if head.isOldVersion { writer.append("connection: close\r\n") }
         if head.requestID.isEmpty { append(additions.requestID, to: &writer) }
         if let trace = additions.traceparent { writer.append(trace) }
+        if additions.isShadow { writer.append("x-myelin-shadow: 1\r\n") }
         if let time = additions.timeLeft {
             if head.isGRPC { writer.append(grpcTimeout: time) }
             writer.append("x-myelin-deadline: ")
@@ -77,7 +83,9 @@ package enum HeadRewriting {
         for index in 0..<fields.count {
             let field = fields[index]
             switch field.kind {
-            case .host, .deadline, .reason: continue
+            case .host, .deadline, .reason, .shadow: continue
+            // A copy's body follows at once.
+            case .expect where additions.isShadow: continue
             case .grpcTimeout where head.isGRPC: continue
             case .traceparent where additions.traceparent != nil: continue
             default: if passes(field, bytes, changes) { writer.append(field, of: bytes) }

@@ -8,6 +8,15 @@ struct UpstreamKey: Hashable {
     /// The callee sees it, so callers of other addresses have connections of their own.
     let sourceIP: IPAddress
     let endpoint: SocketAddress
+    /// Copies of requests keep to connections of their own, so that none stands in a caller's way.
+    let isShadow: Bool
+
+    /// What is not hashed is told by `==`.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(source)
+        hasher.combine(sourceIP)
+        hasher.combine(endpoint)
+    }
 }
 
 /// The HTTP side of a connection to an endpoint; a `Flow` carries its bytes.

@@ -28,6 +28,7 @@ extension Worker {
                 rules.abort = UInt16(fault.abort ?? 0)
                 rules.delay = fault.delay?.nanoseconds ?? 0
             }
+            if let mirror = route.mirror { rules.mirror = plan(mirror, of: service, route: index) }
         }
         rules.retries = UInt8(clamping: requests.retries)
         rules.retriesAll = requests.retriesAll
@@ -51,7 +52,7 @@ extension Worker {
         return verdict(from: origin.source, to: service, on: writer.bytes, in: snapshot)
     }
 
-    private func affinity(_ field: [UInt8]?, _ bytes: UnsafeRawBufferPointer, _ origin: Caller.Origin) -> UInt64 {
+    func affinity(_ field: [UInt8]?, _ bytes: UnsafeRawBufferPointer, _ origin: Caller.Origin) -> UInt64 {
         guard let field else { return StableHash.of(origin.sourceAddress.ip.description) }
         return RouteMatch.value(of: field, fields, bytes).map { StableHash.of($0) } ?? 0
     }

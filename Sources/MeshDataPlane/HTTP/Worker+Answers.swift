@@ -99,6 +99,7 @@ extension Worker {
         caller.pointee.exchange.stage = .answering
         caller.pointee.exchange.record.reason = .none
         caller.pointee.exchange.record.request.status = UInt16(response.status)
+        forgoCopy(caller)
         caller.pointee.exchange.replay.free()
         caller.pointee.exchange.isReplayable = false
         return true
@@ -199,6 +200,10 @@ extension Worker {
     }
 
     func give(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ answer: OwnAnswer) {
+        guard !caller.pointee.isCopy else {
+            endExchange(caller, .refused, answer.reason)
+            return removeCaller(handle, caller)
+        }
         caller.pointee.exchange.record.request.status = UInt16(answer.status)
         guard !caller.pointee.isStream else {
             give(answer, onStreamOf: caller, handle)
@@ -217,6 +222,7 @@ extension Worker {
     /// The exchange is over: the next request, or the end.
     func awaitNext(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, closes: Bool) {
         if caller.pointee.isStream { return finishStream(handle, caller) }
+        if caller.pointee.isCopy { return removeCaller(handle, caller) }
         if closes { return closeCaller(handle, caller) }
         caller.pointee.stage = .head
         if caller.pointee.hasUnreadInput || caller.pointee.end.isReadable { resume(handle, caller) }

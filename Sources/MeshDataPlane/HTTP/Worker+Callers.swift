@@ -58,7 +58,7 @@ extension Worker {
     /// Does what there is to do with the bytes that have come, until there are none or something must be awaited.
     func pumpCaller(_ handle: SlabHandle) {
         for _ in 0..<Self.callerReads {
-            guard let caller = callers.find(handle), !caller.pointee.isStream else { return }
+            guard let caller = callers.find(handle), case .socket = caller.pointee.link else { return }
             let goesOn =
                 switch caller.pointee.stage {
                 case .classifying: classify(handle, caller)
@@ -205,6 +205,7 @@ extension Worker {
                 upstreamLost(caller.pointee.exchange.upstream, flow, .endpointClosed)
                 return nil
             }
+            if caller.pointee.exchange.body.hasEnded { copyIfDrawn(caller) }
             return count
         }
     }
@@ -231,6 +232,7 @@ extension Worker {
     /// - Returns: false when the caller is gone.
     func write(_ bytes: UnsafeRawBufferPointer, toCaller handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
         caller.pointee.exchange.record.received += UInt64(bytes.count)
+        guard !caller.pointee.isCopy else { return ignore(handle, caller) }
         guard caller.pointee.end.write(bytes) != .failed else {
             abandonCaller(handle, caller)
             return false

@@ -42,6 +42,7 @@ extension Worker {
         caller.pointee.exchange.isGRPC = request.isGRPC && caller.pointee.isStream
         caller.pointee.exchange.keepsAlive = request.keepsAlive
         caller.pointee.exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
+        if caller.pointee.exchange.asksUpgrade { rules.mirror.isDrawn = false }
         caller.pointee.exchange.body = BodyProgress(request.body)
         caller.pointee.exchange.head.append(writer.bytes)
         changes.response.encoded.withUnsafeBytes { caller.pointee.exchange.answerChanges.append($0) }
@@ -92,6 +93,7 @@ extension Worker {
         wish.address = origin.named
         wish.version = caller.pointee.exchange.rules.version
         wish.key = caller.pointee.exchange.rules.affinity
+        wish.isShadow = caller.pointee.isCopy
         let endpoint: Endpoint
         switch chooseEndpoint(wish, of: service, in: snapshot) {
         case .noEndpoint:
@@ -110,9 +112,10 @@ extension Worker {
         let tryTimeout = caller.pointee.exchange.rules.tryTimeout
         caller.pointee.exchange.attemptEnds = tryTimeout == 0 ? .max : now + tryTimeout
         schedule(handle, caller, at: caller.pointee.exchange.due)
-        let key = UpstreamKey(source: origin.source, sourceIP: origin.sourceAddress.ip, endpoint: endpoint.address)
+        let isCopy = caller.pointee.isCopy
+        let key = UpstreamKey(source: origin.source, sourceIP: origin.sourceAddress.ip, endpoint: endpoint.address, isShadow: isCopy)
         guard !caller.pointee.isStream else { return attemptOnSession(handle, caller, key, permit, endpoint, service, snapshot) }
-        if let flow = idleUpstream(key, handle, isCareful: !caller.pointee.exchange.method.isIdempotent) {
+        if let flow = idleUpstream(key, handle, isCareful: !caller.pointee.exchange.method.isIdempotent || isCopy) {
             caller.pointee.exchange.upstream = flow
             caller.pointee.exchange.isOnReused = true
             sendRequest(handle, caller)
@@ -135,7 +138,7 @@ extension Worker {
         guard write(caller.pointee.exchange.head.readable, to: flow, more: more), replay.isEmpty || write(replay, to: flow) else {
             return upstreamLost(upstream, flow, .endpointClosed)
         }
-        if !caller.pointee.exchange.body.hasEnded { resume(handle, caller) }
+        if caller.pointee.exchange.body.hasEnded { copyIfDrawn(caller) } else { resume(handle, caller) }
     }
 
     /// The attempt failed before the caller got anything of an answer: another one, or an answer that says why.
@@ -157,7 +160,7 @@ extension Worker {
     /// What was certainly not sent may go elsewhere whatever the policy says of retries. What may have arrived goes again only if that does
     /// no harm (R5.2), the policy allows it, its bytes are still there, and not too many retries are under way.
     private func retryDelay(_ caller: UnsafeMutablePointer<Caller>) -> UInt64? {
-        guard caller.pointee.origin.named == nil, now < caller.pointee.exchange.deadline else { return nil }
+        guard caller.pointee.origin.named == nil, !caller.pointee.isCopy, now < caller.pointee.exchange.deadline else { return nil }
         if !caller.pointee.exchange.mayHaveArrived {
             return Int(caller.pointee.exchange.attempts) < shared.options.maximumAttempts ? 0 : nil
         }
@@ -234,6 +237,8 @@ extension Worker {
 
     /// Records the request. The upstream must have been released or dropped.
     func endExchange(_ caller: UnsafeMutablePointer<Caller>, _ ending: FlowRecord.Ending, _ reason: DenialReason) {
+        guard !caller.pointee.isCopy else { return endCopy(caller, ending, reason) }
+        if caller.pointee.exchange.mayHaveArrived { forgoCopy(caller) }
         leaveQueue(caller)
         release(&caller.pointee.exchange.ticket, of: caller.pointee.origin.destination)
         caller.pointee.exchange.record.duration = now &- caller.pointee.exchange.started

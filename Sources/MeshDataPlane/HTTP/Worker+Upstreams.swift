@@ -54,6 +54,8 @@ extension Worker {
     ) -> (SlabHandle, UnsafeMutablePointer<Flow>)? {
         var flow = Flow(carriesLocally ? .local : .outgoing, started: now)
         flow.record = caller.pointee.exchange.record
+        // The caller's own port is for its own requests: it can be bound once towards one endpoint.
+        if key.isShadow { flow.record.sourceAddress = SocketAddress(ip: key.sourceIP, port: 0) }
         flow.attemptStarted = now
         guard let (slot, upstream) = upstreams.insert(Upstream(key: key, flow: .none, caller: .none)) else { return nil }
         flow.upstream = slot

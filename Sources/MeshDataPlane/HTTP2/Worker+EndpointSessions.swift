@@ -76,6 +76,7 @@ extension Worker {
         caller.pointee.exchange.record.path = flows.find(session.flow)?.pointee.kind == .local ? .local : .tunnel
         session.lastUsed = now
         markDirty(session)
+        if !hasBody { copyIfDrawn(caller) }
     }
 
     // MARK: Bytes

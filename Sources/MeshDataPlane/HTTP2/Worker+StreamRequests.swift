@@ -16,6 +16,7 @@ extension Worker {
         else {
             return count > 0 ? .bytes(count) : .later
         }
+        copyIfDrawn(caller)
         guard !caller.pointee.requestTrailers.isEmpty else { return .last(count) }
         session.http2?.trailers(StreamID(rawValue: caller.pointee.exchange.stream), caller.pointee.requestTrailers.readable)
         return .lastBeforeTrailers(count)
@@ -68,12 +69,11 @@ extension Worker {
 
     /// Bytes of a body: credit for what nobody waits for at once, the rest when the caller takes it.
     func takeStreamBody(_ session: EndpointSession, _ handle: SlabHandle, _ bytes: UnsafeRawBufferPointer) {
-        guard let caller = callers.find(handle), caller.pointee.stage == .exchange, caller.pointee.exchange.upstream == session.flow,
-            let (callers, stream) = self.session(of: caller)
-        else {
+        guard let caller = callers.find(handle), caller.pointee.stage == .exchange, caller.pointee.exchange.upstream == session.flow else {
             session.http2?.consumedConnection(bytes.count)
             return
         }
+        guard let (callers, stream) = self.session(of: caller) else { return ignore(handle, caller, session, bytes.count) }
         caller.pointee.exchange.record.received += UInt64(bytes.count)
         caller.pointee.end.pending.append(bytes)
         session.http2?.consumedConnection(session.backlog.take(bytes.count, waiting: bytes.count))

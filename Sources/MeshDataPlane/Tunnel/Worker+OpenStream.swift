@@ -116,7 +116,7 @@ extension Worker {
         let record = flow.pointee.record
         let request = ConnectRequest(
             authority: record.endpoint, source: snapshot?.service(record.source)?.identity,
-            forwardedFor: record.sourceAddress, forwardedBy: snapshot?.node.tunnel)
+            forwardedFor: record.sourceAddress.port == 0 ? nil : record.sourceAddress, forwardedBy: snapshot?.node.tunnel)
         guard let stream = session.openStream(request, token: handle.rawValue) else {
             return attemptFailed(handle, flow, .overloaded)
         }

@@ -70,7 +70,7 @@ struct FieldParser: BitwiseCopyable {
 
     private mutating func note(_ field: HeaderField, _ bytes: Span<UInt8>) -> HTTPRefusal? {
         switch field.kind {
-        case .other, .keepAlive, .proxyConnection, .http2Settings, .reason: return nil
+        case .other, .keepAlive, .proxyConnection, .http2Settings, .reason, .shadow: return nil
         case .host:
             facts.hosts += 1
             facts.host = field.value

@@ -18,6 +18,7 @@ package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
     case grpcTimeout
     case deadline
     case reason
+    case shadow
 
     /// Fields of one connection only, which a proxy does not pass on (RFC 9110 §7.6.1).
     package var isHopByHop: Bool {
@@ -48,7 +49,9 @@ package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
         case 14:
             if bytes.matches("content-length", at: name) { self = .contentLength }
             if bytes.matches("http2-settings", at: name) { self = .http2Settings }
-        case 15: if bytes.matches("x-myelin-reason", at: name) { self = .reason }
+        case 15:
+            if bytes.matches("x-myelin-reason", at: name) { self = .reason }
+            if bytes.matches("x-myelin-shadow", at: name) { self = .shadow }
         case 16: if bytes.matches("proxy-connection", at: name) { self = .proxyConnection }
         case 17:
             if bytes.matches("transfer-encoding", at: name) { self = .transferEncoding }

@@ -22,6 +22,7 @@ package final class FlowLog: Sendable {
     private let output: LineFile
     private let metrics: FlowMetrics
     private let requests: RequestMetrics
+    private let mirrors: MirrorMetrics
     /// Used by the log's thread, and by `stop` of a log that never ran.
     private let line: Mutex<FlowLine>
     private let state = Mutex(State())
@@ -53,6 +54,7 @@ package final class FlowLog: Sendable {
         self.output = LineFile(output)
         metrics = FlowMetrics(names: names)
         requests = RequestMetrics(names: names)
+        mirrors = MirrorMetrics(names: names)
         line = Mutex(FlowLine(names: names, trustDomain: trustDomain))
     }
 
@@ -116,6 +118,7 @@ package final class FlowLog: Sendable {
     package func families() -> [MetricFamily] {
         let dropped = rings.reduce(0) { $0 + $1.dropped }
         return metrics.families() + requests.families() + [
+            mirrors.family(),
             MetricFamily(
                 name: "myelin_access_log_dropped_total", help: "Flows that found the ring to the access log full.", kind: .counter,
                 samples: [MetricSample(value: Double(dropped))]),
@@ -151,6 +154,8 @@ package final class FlowLog: Sendable {
                 ring.drain { record in
                     metrics.count(record)
                     requests.count(record)
+                    mirrors.count(record)
+                    guard record.request.mirror?.isLogged ?? true else { return }
                     keep(record)
                     if output.isOn { line.append(record) }
                 }

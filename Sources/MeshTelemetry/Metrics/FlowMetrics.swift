@@ -31,8 +31,8 @@ final class FlowMetrics: Sendable {
     init(names: @escaping @Sendable (ServiceID) -> ServiceIdentity?) { self.names = names }
 
     func count(_ record: FlowRecord) {
-        // Requests have metrics of their own; refusals are counted here, whatever was refused.
-        guard !record.request.isPresent || record.ending == .refused else { return }
+        // Requests have metrics of their own; refusals are counted here, whatever was refused. A copy of a request was refused to nobody.
+        guard !record.request.isPresent || (record.ending == .refused && !record.request.isShadow) else { return }
         var pair = ServicePair(record, names)
         state.withLock { state in
             if state.series[pair] == nil, state.series.count >= Self.maximumSeries {

@@ -72,6 +72,8 @@ package struct RequestCounts: Decodable, Sendable {
     package let methods: [String: Int]
     package let failed: Int
     package let mostAtOnce: Int
+    /// Those that said to be a copy (`x-myelin-shadow`).
+    package let shadows: Int
     package let ids: Int
     package let duplicates: Int
 }

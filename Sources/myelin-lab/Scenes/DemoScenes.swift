@@ -19,6 +19,7 @@ struct DemoScenes {
         scene("One instance becomes slow") { try SceneSlow(lab: lab).play(&$0) }
         scene("One instance is killed under load") { try SceneStop(lab: lab).play(&$0) }
         scene("A tenth of the calls goes to a new version") { try SceneSplit(lab: lab).play(&$0) }
+        scene("Copies of a fifth of the calls go to the new version, for a trial") { try SceneMirror(lab: lab).play(&$0) }
     }
 
     /// A scene that cannot be played to its end has not held.

@@ -126,7 +126,10 @@ struct HTTPServer: ~Copyable {
         if connection.head == nil {
             connection.head = try connection.reader.head()
             guard let head = connection.head else { return false }
-            if !Self.isOwn(connection.path) { counts.arrived(connection.method, String(connection.path), id: head["x-payment-id"]) }
+            if !Self.isOwn(connection.path) {
+                let isShadow = head["x-myelin-shadow"] == "1"
+                counts.arrived(connection.method, String(connection.path), id: head["x-payment-id"], isShadow: isShadow)
+            }
         }
         guard let head = connection.head, let body = try connection.reader.body(head.framing(isAnswer: false)) else { return false }
         connection.received = body.count

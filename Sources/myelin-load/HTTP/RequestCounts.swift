@@ -20,6 +20,8 @@ struct RequestCounts {
     private(set) var underWay = 0
     /// So many were being answered at one moment.
     private(set) var mostAtOnce = 0
+    /// Copies of callers' requests, as a mesh marks them.
+    private(set) var shadows = 0
     /// Takes a line for each request; what is written there outlives a process that is killed.
     private let file: FileRecord?
 
@@ -27,9 +29,10 @@ struct RequestCounts {
 
     init(file path: String?) throws(LoadFailure) { file = try path.map { path throws(LoadFailure) in try FileRecord(path) } }
 
-    mutating func arrived(_ method: String, _ path: String, id: String?) {
+    mutating func arrived(_ method: String, _ path: String, id: String?, isShadow: Bool) {
         file?.append("\(method) \(path) \(id ?? "-")\n")
         requests += 1
+        if isShadow { shadows += 1 }
         underWay += 1
         mostAtOnce = max(mostAtOnce, underWay)
         let name = methods[method] != nil || methods.count < Self.maximumMethods ? method : "other"

@@ -27,6 +27,7 @@ struct ServerAnswer {
         let methods: [String: Int]
         let failed: Int
         let mostAtOnce: Int
+        let shadows: Int
         let ids: Int
         let duplicates: Int
         let duplicateIDs: [String]
@@ -38,6 +39,7 @@ struct ServerAnswer {
             methods = counts.methods
             failed = counts.failed
             mostAtOnce = counts.mostAtOnce
+            shadows = counts.shadows
             ids = counts.idCount
             duplicates = counts.duplicates
             duplicateIDs = counts.duplicateIDs

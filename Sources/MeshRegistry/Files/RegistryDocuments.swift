@@ -1,4 +1,5 @@
 package import MeshConfig
+internal import MeshTypes
 
 /// Reads the registry's files. One error in one file refuses the whole set.
 package enum RegistryDocuments {

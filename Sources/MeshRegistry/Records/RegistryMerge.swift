@@ -1,6 +1,6 @@
 internal import MeshConfig
 internal import MeshPolicy
-internal import MeshTypes
+package import MeshTypes
 
 /// Puts the records of all sources together. Pure: the result depends on what they say and on their order, not on when they said it.
 ///
@@ -44,13 +44,18 @@ package struct RegistryMerge {
 
     /// - Parameters:
     ///   - sources: the first one wins.
-    ///   - node: this node's name.
-    package init(_ sources: [(name: SourceName, records: RegistryRecords)], node: String? = nil) {
-        self.node = node
+    ///   - itself: this node as its own configuration has it, in case no source knows it.
+    ///   - isDraining: this node takes no new calls.
+    package init(_ sources: [(name: SourceName, records: RegistryRecords)], itself: Node? = nil, isDraining: Bool = false) {
+        node = itself?.name
         // Nodes of all sources first: an endpoint may be on a node that another source knows.
         for (name, records) in sources {
             source = name
             for record in records.nodes where record.announcer == nil || record.announcer != node { add(record) }
+        }
+        if let itself {
+            if state.nodes[itself.name] == nil { state.nodes[itself.name] = itself }
+            if isDraining { drainingNodes.insert(itself.name) }
         }
         let expected = sources.reduce(0) { $0 + $1.records.services.reduce(0) { $0 + $1.endpoints.count } }
         owners.reserveCapacity(expected)

@@ -1,4 +1,5 @@
 package import MeshConfig
+package import MeshTypes
 
 /// A record of a source that does not fit those of the sources before it, or not even its own.
 package struct RegistryProblem: Sendable, Hashable {

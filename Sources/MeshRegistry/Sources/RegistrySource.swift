@@ -1,3 +1,5 @@
+package import MeshTypes
+
 /// One place that records come from (R2.2).
 package protocol RegistrySource: Sendable {
     var name: SourceName { get }

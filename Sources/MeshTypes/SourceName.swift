@@ -1,4 +1,4 @@
-/// Which source of records is meant: its kind, and a name if there are several of a kind.
+/// Which source of registry records is meant: its kind, and a name if there are several of a kind.
 package struct SourceName: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// In the order of precedence that holds unless the operator gives another (`registry.order`).
     package enum Kind: String, Sendable, Codable, CaseIterable {

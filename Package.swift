@@ -29,6 +29,7 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -85,7 +86,7 @@ let package = Package(
         mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
-        mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient, logging]),
+        mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
         mesh(
             "MeshControl",
             [

@@ -15,6 +15,8 @@ internal import MeshTypes
 package final class Daemon: Sendable {
     /// How long flows may go on after SIGTERM.
     private static let drainTimeout = Duration.seconds(20)
+    /// How long the stores may take to hear that this node is about to stop.
+    private static let announcingTimeout = Duration.seconds(2)
 
     private let configuration: NodeConfiguration
     private let log: Logger
@@ -50,6 +52,7 @@ package final class Daemon: Sendable {
     private func start() async {
         await documents.loadPolicy()
         await registry.load()
+        if let warning = registry.embedded.warning { log.error("registered instances", metadata: ["error": "\(warning)"]) }
         parts.startThreads()
         await parts.reconciler.pass()
         await parts.enrolment.forgetStrangers()
@@ -88,8 +91,11 @@ package final class Daemon: Sendable {
     private func drain() async {
         log.notice("draining")
         admin.enter(.draining)
-        parts.dataPlane.drain()
         let deadline = ContinuousClock.now + Self.drainTimeout
+        // Others send nothing here any more before the tunnels say goodbye.
+        await registry.drain(until: .now + Self.announcingTimeout)
+        await parts.reconciler.settle()
+        parts.dataPlane.drain()
         while ContinuousClock.now < deadline, await !parts.dataPlane.connections().isEmpty {
             try? await Task.sleep(for: .milliseconds(100))
         }

@@ -24,8 +24,8 @@ package struct DiscoveredInstance: Sendable, Equatable {
     package let addresses: [SocketAddress]
     /// Why it is not further.
     package let reason: String?
-    let workload: Workload?
-    let version: String
+    var workload: Workload?
+    package let version: String
     let rule: DiscoveryRule
 }
 

@@ -61,7 +61,15 @@ package actor Discovery: RegistrySource {
         }
         do throws(SystemError) {
             var namespaces = try NamespaceListeners()
-            instances = search.found.map { probe.look($0, &namespaces) }
+            let known = Dictionary(instances.map { ($0.cgroup, $0.workload) }) { first, _ in first }
+            instances = search.found.map { found in
+                var instance = probe.look(found, &namespaces)
+                // A group whose processes have all ended stays captured: the next one starts captured.
+                if instance.stage == .empty, let workload = known[found.path] ?? nil, workload.service == instance.service {
+                    instance.workload = workload
+                }
+                return instance
+            }
             failure = nil
         } catch {
             failure = SourceFailure(

@@ -14,7 +14,7 @@ package actor EmbeddedRegistry: RegistrySource {
     private let changed: AsyncStream<Void>.Continuation
     private let expired: @Sendable (Registration) -> Void
     /// Why instances that were registered before are not known, if so.
-    package let warning: String?
+    package nonisolated let warning: String?
 
     /// - Parameters:
     ///   - file: read now.

@@ -29,6 +29,22 @@ package struct NodeAnnouncement: Sendable, Equatable {
     }
 }
 
+extension NodeAnnouncement {
+    /// - Parameter state: what this node found out by itself.
+    init(_ state: RegistryState, of node: Node, isDraining: Bool) {
+        let endpoints = state.services.flatMap { service in
+            let all = service.endpoints.map { ($0, false) } + service.draining.map { ($0, true) }
+            return all.filter { $0.0.locality.node == node.name }.map { endpoint, isDraining in
+                PublishedEndpoint(
+                    service: service.identity, servicePort: service.port, applicationProtocol: service.applicationProtocol,
+                    team: service.team, address: endpoint.address, version: endpoint.version, weight: endpoint.weight,
+                    isDraining: isDraining)
+            }
+        }
+        self.init(node: node, endpoints: endpoints, isDraining: isDraining)
+    }
+}
+
 /// An endpoint of this node, with what others must know of its service in case no other record names it.
 package struct PublishedEndpoint: Sendable, Equatable {
     package let service: ServiceIdentity

@@ -13,6 +13,7 @@ package actor RegistryStore {
     private let archive: RecordArchive?
     private let note: @Sendable (RegistryEvent) -> Void
     private let apply: @Sendable (RegistryState) async -> Void
+    private let announce: @Sendable (NodeAnnouncement) async -> Void
     private let moment: @Sendable () -> Moment
     private var ledgers: [SourceName: SourceLedger] = [:]
     private var unkept: Set<SourceName> = []
@@ -31,10 +32,12 @@ package actor RegistryStore {
     ///   - node: this one; a node knows itself, whether or not a source does.
     ///   - archive: nil to keep nothing.
     ///   - apply: gets each new state; one after the other.
+    ///   - announce: gets what other nodes are to be told, also when it has not changed.
     package init(
         _ configuration: NodeConfiguration.Registry, node: Node, archive: RecordArchive?,
         moment: @escaping @Sendable () -> Moment = { Moment.now }, note: @escaping @Sendable (RegistryEvent) -> Void,
-        apply: @escaping @Sendable (RegistryState) async -> Void
+        apply: @escaping @Sendable (RegistryState) async -> Void,
+        announce: @escaping @Sendable (NodeAnnouncement) async -> Void = { _ in }
     ) {
         self.configuration = configuration
         self.node = node
@@ -42,6 +45,7 @@ package actor RegistryStore {
         self.moment = moment
         self.note = note
         self.apply = apply
+        self.announce = announce
     }
 
     /// Makes a source known, with what it said to a daemon before this one.
@@ -177,9 +181,12 @@ package actor RegistryStore {
         problemCount = merge.problemCount
         for problem in problems where !knownProblems.contains(problem) { note(.problem(problem)) }
         knownProblems = Set(problems)
-        guard merge.state != state else { return }
-        state = merge.state
-        await apply(merge.state)
+        if merge.state != state {
+            state = merge.state
+            await apply(merge.state)
+        }
+        let own = sources.filter(\.name.kind.isLocal)
+        await announce(NodeAnnouncement(RegistryMerge(own, itself: node, isDraining: isDraining).state, of: node, isDraining: isDraining))
     }
 
     private func keepArchive() async {

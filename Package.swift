@@ -131,7 +131,7 @@ let package = Package(
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig", "MeshRegistry"]),
-        tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),
+        tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, nioCore, nioHTTP1, logging]),
         tests(
             "MeshControlTests",
             [

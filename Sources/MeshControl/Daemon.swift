@@ -93,8 +93,7 @@ package final class Daemon: Sendable {
         admin.enter(.draining)
         let deadline = ContinuousClock.now + Self.drainTimeout
         // Others send nothing here any more before the tunnels say goodbye.
-        await registry.drain(until: .now + Self.announcingTimeout)
-        await parts.reconciler.settle()
+        await registry.leave(until: .now + Self.announcingTimeout)
         parts.dataPlane.drain()
         while ContinuousClock.now < deadline, await !parts.dataPlane.connections().isEmpty {
             try? await Task.sleep(for: .milliseconds(100))

@@ -55,6 +55,11 @@ final class NodeRegistry: Sendable {
         for source in sources { await store.add(source.name) }
         if let files { await store.receive(files.load(), from: files.name) }
         await store.receive(.records(await embedded.records, SourceNote()), from: embedded.name)
+        if let discovery {
+            // Else other nodes were told for a moment that there is nothing here.
+            await discovery.look()
+            await store.receive(await discovery.report, from: discovery.name)
+        }
         await store.flush()
     }
 
@@ -66,10 +71,9 @@ final class NodeRegistry: Sendable {
         }
     }
 
-    /// No new calls for this node's endpoints, here at once, and elsewhere when this returns or at the deadline.
-    func drain(until deadline: ContinuousClock.Instant) async {
-        await store.drain(true)
-        await store.flush()
+    /// Tells other nodes to send nothing here any more. Returns when the stores know it, or at the deadline.
+    func leave(until deadline: ContinuousClock.Instant) async {
+        await store.leave()
         await announcer.settle(until: deadline)
     }
 }

@@ -46,7 +46,6 @@ package actor Reconciler {
     private var virtualAddresses: VirtualAddresses
     private var generation: UInt64 = 0
     private var isDirty = true
-    private var isPublishing = false
     private var published: [ServiceIdentity: TLSCredential] = [:]
     package private(set) var snapshot: Snapshot
     /// What the kernel's tables could not take, if anything: shown by `myelinctl status`.
@@ -84,12 +83,6 @@ package actor Reconciler {
     package var policy: PolicySet { builder.policy }
     package var workloads: [EnrolledWorkload] { builder.workloads }
 
-    /// Returns when what was applied before is published, or soon after it should have been.
-    package func settle() async {
-        let deadline = ContinuousClock.now + Self.adoptionTimeout
-        while isDirty || isPublishing, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(1)) }
-    }
-
     /// Until cancelled.
     package func run() async {
         let ticks = Task { [wakeUp] in
@@ -121,9 +114,7 @@ package actor Reconciler {
         if !same(credentials, published) { isDirty = true }
         guard isDirty else { return }
         isDirty = false
-        isPublishing = true
         await publish(credentials)
-        isPublishing = false
     }
 
     private func same(_ left: [ServiceIdentity: TLSCredential], _ right: [ServiceIdentity: TLSCredential]) -> Bool {

@@ -32,20 +32,16 @@ package actor Discovery: RegistrySource {
     }
 
     package func run(_ report: @escaping @Sendable (SourceReport) async -> Void) async {
-        var said: RegistryRecords?
-        var saidFailure: SourceFailure?
         while !Task.isCancelled {
             look()
-            let records = instances.records(node: node)
-            if let failure, failure != saidFailure {
-                await report(.failed(failure))
-            } else if failure == nil, records != said || saidFailure != nil {
-                await report(.records(records, SourceNote()))
-                said = records
-            }
-            saidFailure = failure
+            await report(self.report)
             do { try await Task.sleep(for: Self.interval) } catch { return }
         }
+    }
+
+    /// What the last look found.
+    package var report: SourceReport {
+        failure.map { .failed($0) } ?? .records(instances.records(node: node), SourceNote())
     }
 
     /// One look. What it finds is in `instances`.

@@ -24,6 +24,8 @@ package actor RegistryStore {
     private var knownDrops: [SourceName: Set<DocumentError>] = [:]
     /// This node takes no new calls: it is about to stop.
     package private(set) var isDraining = false
+    /// Other nodes are told that it is about to stop; here it goes on until it does.
+    private var isLeaving = false
     package private(set) var state = RegistryState.empty
     package private(set) var problems: [RegistryProblem] = []
     package private(set) var problemCount = 0
@@ -84,6 +86,12 @@ package actor RegistryStore {
         guard self.isDraining != isDraining else { return }
         self.isDraining = isDraining
         schedule()
+    }
+
+    /// Others are told to send nothing here any more.
+    package func leave() async {
+        isLeaving = true
+        await merge()
     }
 
     package var names: [SourceName] { configuration.ranked(ledgers.keys) }
@@ -186,7 +194,8 @@ package actor RegistryStore {
             await apply(merge.state)
         }
         let own = sources.filter(\.name.kind.isLocal)
-        await announce(NodeAnnouncement(RegistryMerge(own, itself: node, isDraining: isDraining).state, of: node, isDraining: isDraining))
+        let found = RegistryMerge(own, itself: node, isDraining: isDraining).state
+        await announce(NodeAnnouncement(found, of: node, isDraining: isDraining || isLeaving))
     }
 
     private func keepArchive() async {

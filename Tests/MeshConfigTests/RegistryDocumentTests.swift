@@ -7,7 +7,8 @@ import Testing
     private static let node = "node: {name: n, address: 10.0.0.1}\n"
 
     private func load(_ text: String) throws -> NodeConfiguration {
-        try NodeConfiguration.load(file: try Scratch().write(Self.node + text, to: "node.yaml"))
+        let scratch = try Scratch()
+        return try NodeConfiguration.load(file: try scratch.write(Self.node + text, to: "node.yaml"))
     }
 
     private func complaints(_ text: String) throws -> [DocumentError] {
@@ -48,20 +49,21 @@ import Testing
             discovery: [{unit: "w@{n}.service", service: "w-{n}", port: 80, version: "{n}"}, {cgroup: "/a/*", service: b, netns: "/run/netns/b"}]
 
             """)
-        let second = try NodeConfiguration.load(file: try Scratch().write(first.rendered, to: "node.yaml"))
+        let scratch = try Scratch()
+        let second = try NodeConfiguration.load(file: try scratch.write(first.rendered, to: "node.yaml"))
         #expect(first.rendered == second.rendered && second.discovery.count == 2 && second.registry.order == [SourceName(.dns)])
     }
 
     @Test(arguments: [
         ("registry: {order: [fils]}\n", "did you mean \"files\""), ("registry: {order: [etcd, etcd]}\n", "names etcd twice"),
-        ("registry: {empty_grace: 0s}\n", "a time from 1s to 24h"), ("registry: {flies: /r}\n", "did you mean \"files\""),
+        ("registry: {empty_grace: 0s}\n", "a time from 1s to 24h"), ("registry: {file: /r}\n", "did you mean \"files\""),
         ("discovery: [{service: a, port: 80}]\n", "needs a `cgroup` or a `unit`"),
         ("discovery: [{unit: a.service, cgroup: /a, service: a}]\n", "needs a `cgroup` or a `unit`"),
         ("discovery: [{unit: \"a*{b}.service\", service: a}]\n", "which is no pattern"),
         ("discovery: [{unit: \"a@{b.service\", service: a}]\n", "which is no pattern"),
         ("discovery: [{unit: a.timer, service: a}]\n", "is no unit with processes"),
         ("discovery: [{unit: a.service, service: \"{x}\"}]\n", "which the pattern does not set"),
-        ("discovery: [{unit: \"a@{kind}.service\", service: \"{knid}\"}]\n", "did you mean \"kind\""),
+        ("discovery: [{unit: \"a@{kind}.service\", service: \"{knd}\"}]\n", "did you mean \"kind\""),
         ("discovery: [{unit: \"a@{p}.service\", service: a, port: \"{p}\"}]\n", "differs between instances"),
         ("discovery: [{unit: a.service, service: \"A B\"}]\n", "a name of lower-case letters"),
         ("discovery: [{unit: a.service, service: a, port: 0}]\n", "a port from 1 to 65535"),

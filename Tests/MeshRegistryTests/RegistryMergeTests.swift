@@ -86,7 +86,7 @@ import Testing
         let own = RegistryMerge([(etcd, records)], itself: n1.node)
         #expect(own.service("wallet")?.endpoints.map(\.address.description) == ["10.1.0.2:80"])
         #expect(own.state.nodes["n1"] == n1.node)
-        let other = RegistryMerge([(etcd, records)], itself: n2.node)
+        let other = RegistryMerge([(etcd, records)], itself: Records.node("n3", "10.0.0.3").node)
         #expect(other.service("wallet")?.endpoints.map(\.address.description) == ["10.1.0.2:80"])
         #expect(other.service("wallet")?.draining.map(\.address.description) == ["10.1.0.1:80"])
     }

@@ -8,6 +8,8 @@ package struct Instances: Sendable {
     private var registrations: [String: Registration] = [:]
     private var ends: [String: ContinuousClock.Instant] = [:]
     private var owners: [SocketAddress: String] = [:]
+    private var byService: [ServiceIdentity: Set<String>] = [:]
+    private var byCgroup: [String: Set<String>] = [:]
     /// The node that they run on.
     private let node: String
 
@@ -23,9 +25,11 @@ package struct Instances: Sendable {
     /// Adds it, or replaces the one with its name.
     package mutating func register(_ new: Registration, now: ContinuousClock.Instant) throws(RegistrationFailure) {
         try check(new)
-        if let old = registrations[new.id] { owners[old.address] = nil }
+        remove(new.id)
         registrations[new.id] = new
         owners[new.address] = new.id
+        byService[new.service, default: []].insert(new.id)
+        if let workload = new.workload { byCgroup[workload.cgroup, default: []].insert(new.id) }
         ends[new.id] = new.timeToLive.map { now + $0 }
     }
 
@@ -41,21 +45,24 @@ package struct Instances: Sendable {
             throw RegistrationFailure(
                 .conflict, "\(new.address) is registered as \(owner)", advice: "deregister that one first, or use its name")
         }
-        let others = registrations.values.lazy.filter { $0.service == new.service && $0.id != new.id }
-        if let other = others.first, other.servicePort != new.servicePort || other.applicationProtocol != new.applicationProtocol {
+        // All but the one that is replaced agree already: any one of them tells.
+        if let other = another(than: new.id, in: byService[new.service]),
+            other.servicePort != new.servicePort || other.applicationProtocol != new.applicationProtocol
+        {
             throw RegistrationFailure(
                 .conflict,
                 "\(new.service) has port \(other.servicePort) and protocol \(other.applicationProtocol.rawValue), as \(other.id) says",
                 advice: "register all instances of a service alike; `service_port` may differ from an instance's own port")
         }
-        if let workload = new.workload,
-            let other = registrations.values.first(where: { $0.id != new.id && $0.workload?.cgroup == workload.cgroup }),
-            other.service != new.service
-        {
+        if let workload = new.workload, let other = another(than: new.id, in: byCgroup[workload.cgroup]), other.service != new.service {
             throw RegistrationFailure(
                 .conflict, "the cgroup \(workload.cgroup) is \(other.service), as \(other.id) says",
                 advice: "a process group is one service: deregister that one first")
         }
+    }
+
+    private func another(than id: String, in ids: Set<String>?) -> Registration? {
+        ids?.first { $0 != id }.flatMap { registrations[$0] }
     }
 
     package mutating func heartbeat(_ id: String, now: ContinuousClock.Instant) throws(RegistrationFailure) {
@@ -90,8 +97,14 @@ package struct Instances: Sendable {
     }
 
     private mutating func remove(_ id: String) {
-        if let gone = registrations.removeValue(forKey: id) { owners[gone.address] = nil }
         ends[id] = nil
+        guard let gone = registrations.removeValue(forKey: id) else { return }
+        owners[gone.address] = nil
+        byService[gone.service]?.remove(id)
+        if byService[gone.service]?.isEmpty == true { byService[gone.service] = nil }
+        guard let cgroup = gone.workload?.cgroup else { return }
+        byCgroup[cgroup]?.remove(id)
+        if byCgroup[cgroup]?.isEmpty == true { byCgroup[cgroup] = nil }
     }
 
     package var records: RegistryRecords {

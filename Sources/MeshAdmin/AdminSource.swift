@@ -11,6 +11,10 @@ package protocol AdminSource: Sendable {
     func connections() async -> [ConnectionView]
     func checks() async -> [CheckView]
     func configuration() async -> ConfigView
+    func registry() async -> RegistryView
+    func instances() async -> [InstanceView]
+    /// Only asked for those who may.
+    func change(_ change: AdminChange) async -> AdminOutcome
     /// Names may have a namespace before them: `default/wallet`.
     /// - Returns: nil when one of them is unknown.
     func explain(source: String, destination: String) async -> ExplainView?

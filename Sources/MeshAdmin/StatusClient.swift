@@ -3,6 +3,7 @@ internal import Foundation
 internal import Glibc
 package import MeshTelemetry
 internal import NIOCore
+internal import NIOHTTP1
 
 /// Asks a daemon over its status socket.
 package struct StatusClient: Sendable {
@@ -32,6 +33,28 @@ package struct StatusClient: Sendable {
     package func checks() async throws(StatusClientFailure) -> [CheckView] { try await get("/v1/check") }
     package func configuration() async throws(StatusClientFailure) -> ConfigView { try await get("/v1/config") }
 
+    package func registry() async throws(StatusClientFailure) -> RegistryView { try await get("/v1/registry") }
+    package func instances() async throws(StatusClientFailure) -> [InstanceView] { try await get("/v1/registry/instances") }
+
+    /// - Returns: what was done, in a sentence.
+    package func change(_ change: AdminChange) async throws(StatusClientFailure) -> String {
+        func instance(_ id: String, _ rest: String = "") -> String { "/v1/registry/instances/\(Self.escape(id))\(rest)" }
+        let view: ChangeView
+        switch change {
+        case .register(let id, let registration):
+            guard let body = try? AdminJSON.encoder().encode(registration) else {
+                throw StatusClientFailure(.refused, "cannot be written as JSON")
+            }
+            view = try await get(instance(id), method: .PUT, body: body)
+        case .heartbeat(let id): view = try await get(instance(id, "/heartbeat"), method: .PUT)
+        case .drain(let id, let isDraining): view = try await get(instance(id, "/drain"), method: isDraining ? .PUT : .DELETE)
+        case .deregister(let id): view = try await get(instance(id), method: .DELETE)
+        case .accept(let source): view = try await get("/v1/registry/accept?source=\(Self.escape(source))", method: .PUT)
+        case .drainNode(let isDraining): view = try await get("/v1/drain", method: isDraining ? .PUT : .DELETE)
+        }
+        return view.done
+    }
+
     package func flows(deniedOnly: Bool, limit: Int) async throws(StatusClientFailure) -> [FlowEntry] {
         try await get("/v1/flows?limit=\(limit)&denied=\(deniedOnly ? 1 : 0)")
     }
@@ -60,8 +83,10 @@ package struct StatusClient: Sendable {
         } catch { throw StatusClientFailure(.unreachable, "the stream from the daemon broke off: \(error)") }
     }
 
-    private func get<View: Decodable>(_ path: String) async throws(StatusClientFailure) -> View {
-        let response = try await open(path, deadline: .now() + Self.timeout)
+    private func get<View: Decodable>(
+        _ path: String, method: HTTPMethod = .GET, body: Data? = nil
+    ) async throws(StatusClientFailure) -> View {
+        let response = try await open(path, method: method, body: body, deadline: .now() + Self.timeout)
         let data: Data
         do {
             data = Data(buffer: try await response.body.collect(upTo: Self.maximumAnswer))
@@ -75,12 +100,16 @@ package struct StatusClient: Sendable {
         } catch { throw StatusClientFailure(.unreachable, "\(Self.otherVersion): \(error)") }
     }
 
-    private func open(_ path: String, deadline: NIODeadline) async throws(StatusClientFailure) -> HTTPClientResponse {
+    private func open(
+        _ path: String, method: HTTPMethod = .GET, body: Data? = nil, deadline: NIODeadline
+    ) async throws(StatusClientFailure) -> HTTPClientResponse {
         guard let url = URL(httpURLWithSocketPath: socket, uri: path) else {
             throw StatusClientFailure(.unreachable, "\(socket) is no path of a socket")
         }
         do {
             var request = HTTPClientRequest(url: url.absoluteString)
+            request.method = method
+            if let body { request.body = .bytes(body) }
             // One question, one connection: a daemon that stops need not wait for idle ones.
             request.headers.add(name: "connection", value: "close")
             return try await Self.client.execute(request, deadline: deadline)

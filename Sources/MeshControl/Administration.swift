@@ -1,7 +1,7 @@
 internal import Logging
 internal import MeshAdmin
 internal import MeshConfig
-internal import MeshRuntime
+internal import MeshSystem
 
 /// The status socket and the metrics port of a daemon.
 struct Administration: Sendable {
@@ -10,13 +10,22 @@ struct Administration: Sendable {
     private let log: Logger
 
     init(_ configuration: NodeConfiguration, source: NodeAdmin, log: Logger) throws(StartFailure) {
+        let group = try Self.group(configuration.admin.group)
         do throws(AdminFailure) {
-            status = try StatusServer(path: configuration.statusSocket, source: source, log: log)
+            status = try StatusServer(path: configuration.statusSocket, source: source, group: group, log: log)
         } catch {
             throw StartFailure(code: "status_socket", what: "\(error)", advice: "stop it, or set another run directory")
         }
         metrics = MetricsServer(address: configuration.metrics, source: source, log: log)
         self.log = log
+    }
+
+    private static func group(_ name: String?) throws(StartFailure) -> UInt32? {
+        guard let name else { return nil }
+        if let number = groupNumber(named: name) { return number }
+        throw StartFailure(
+            code: "admin_group", what: "there is no group \"\(name)\"",
+            advice: "make it (groupadd --system \(name)), or correct admin.group")
     }
 
     /// Until cancelled. A server that cannot serve is reported and tried again: traffic does not depend on it.

@@ -15,12 +15,15 @@ internal import MeshTypes
 package final class Daemon: Sendable {
     /// How long flows may go on after SIGTERM.
     private static let drainTimeout = Duration.seconds(20)
+    /// How long the stores may take to hear that this node is about to stop.
+    private static let announcingTimeout = Duration.seconds(2)
 
     private let configuration: NodeConfiguration
     private let log: Logger
     private let lock: DaemonLock
     private let parts: NodeParts
     private let documents: NodeDocuments
+    private let registry: NodeRegistry
     private let admin: NodeAdmin
     private let administration: Administration
 
@@ -34,14 +37,22 @@ package final class Daemon: Sendable {
         lock = try DaemonLock(runDirectory: configuration.runDirectory)
         try DaemonDirectories.checkWritable(configuration.stateDirectory)
         parts = try NodeParts(configuration, descriptors: descriptors, log: log)
-        documents = NodeDocuments(configuration, reconciler: parts.reconciler, log: log)
-        admin = NodeAdmin(configuration, parts: parts, documents: documents)
+        let reconciler = parts.reconciler
+        let documents = NodeDocuments(configuration, reconciler: reconciler, log: log)
+        self.documents = documents
+        registry = NodeRegistry(configuration, itself: parts.itself, files: documents.registryFiles, log: log) {
+            await reconciler.apply(registry: $0)
+            await documents.noteUnenforced()
+        }
+        admin = NodeAdmin(configuration, parts: parts, documents: documents, registry: registry)
         administration = try Administration(configuration, source: admin, log: log)
         await start()
     }
 
     private func start() async {
-        await documents.loadAll()
+        await documents.loadPolicy()
+        await registry.load()
+        if let warning = registry.embedded.warning { log.error("registered instances", metadata: ["error": "\(warning)"]) }
         parts.startThreads()
         await parts.reconciler.pass()
         await parts.enrolment.forgetStrangers()
@@ -56,11 +67,12 @@ package final class Daemon: Sendable {
 
     /// Until a stop is ordered.
     package func run(_ signals: Signals) async {
-        await withTaskGroup { [parts, documents, administration] group in
+        await withTaskGroup { [parts, documents, registry, administration] group in
             group.addTask { await parts.reconciler.run() }
             group.addTask { await parts.identities.run() }
             group.addTask { for await _ in parts.identities.changes { parts.reconciler.wake() } }
             group.addTask { await documents.watch() }
+            group.addTask { await registry.run() }
             group.addTask { await administration.run() }
             for await order in signals.orders {
                 if order == .stop { break }
@@ -79,8 +91,10 @@ package final class Daemon: Sendable {
     private func drain() async {
         log.notice("draining")
         admin.enter(.draining)
-        parts.dataPlane.drain()
         let deadline = ContinuousClock.now + Self.drainTimeout
+        // Others send nothing here any more before the tunnels say goodbye.
+        await registry.leave(until: .now + Self.announcingTimeout)
+        parts.dataPlane.drain()
         while ContinuousClock.now < deadline, await !parts.dataPlane.connections().isEmpty {
             try? await Task.sleep(for: .milliseconds(100))
         }

@@ -42,7 +42,7 @@ package struct KernelTables: Equatable {
     private mutating func addNodePorts(_ snapshot: Snapshot, _ workloads: [EnrolledWorkload]) {
         for workload in workloads where workload.workload.sharesNodeNamespace {
             guard let service = snapshot.service(workload.service) else { continue }
-            for endpoint in service.endpoints where snapshot.delivery(endpoint.address)?.namespace == .node {
+            for endpoint in service.endpoints + service.resting where snapshot.delivery(endpoint.address)?.namespace == .node {
                 nodePorts[endpoint.address.port] = PortOwner(
                     workload: workload.id, service: service.id, permissive: workload.permissive)
             }

@@ -12,7 +12,7 @@ extension NodeAdmin {
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
             checkTables(), checkClock(),
         ]
-            + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + (await checkPeers())
+            + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + (await checkRegistry()) + (await checkPeers())
     }
 
     private func checkState() -> CheckView {
@@ -44,7 +44,7 @@ extension NodeAdmin {
         guard let first = pending.first else { return CheckView("workloads", .ok, "all workloads of the registry are captured") }
         return CheckView(
             "workloads", .warning, "\(pending.count) not captured, first \(first.workload.service): \(first.reason)",
-            remedy: "start it, or correct its record in \(configuration.registry)")
+            remedy: "start it, or correct its record in \(configuration.registry.describedSources)")
     }
 
     private func checkDocuments() -> CheckView {

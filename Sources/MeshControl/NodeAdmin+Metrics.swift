@@ -15,6 +15,7 @@ extension NodeAdmin {
         families.append(parts.breakers.family())
         families += parts.sharedLimits?.families() ?? []
         families += healthFamilies()
+        families += await registryFamilies()
         return MetricFamily.exposition(families)
     }
 

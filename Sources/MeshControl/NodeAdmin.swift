@@ -14,13 +14,15 @@ final class NodeAdmin: AdminSource {
     let configuration: NodeConfiguration
     let parts: NodeParts
     let documents: NodeDocuments
+    let registry: NodeRegistry
     private let started = ContinuousClock.now
     private let phase = Mutex(StatusView.State.starting)
 
-    init(_ configuration: NodeConfiguration, parts: NodeParts, documents: NodeDocuments) {
+    init(_ configuration: NodeConfiguration, parts: NodeParts, documents: NodeDocuments, registry: NodeRegistry) {
         self.configuration = configuration
         self.parts = parts
         self.documents = documents
+        self.registry = registry
     }
 
     func enter(_ state: StatusView.State) { phase.withLock { $0 = state } }

@@ -13,6 +13,8 @@ internal import MeshTypes
 /// Everything of a node that lives as long as its daemon, put together.
 struct NodeParts {
     let tunnel: SocketAddress
+    /// This node as its configuration has it.
+    let itself: Node
     let numbers = ServiceNumbers()
     let capture: Capture
     let names: NameServer
@@ -32,6 +34,7 @@ struct NodeParts {
     init(_ configuration: NodeConfiguration, descriptors: Int, log: Logger) throws(StartFailure) {
         let mount = try Self.cgroupMount()
         tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
+        itself = Node(locality: configuration.locality, tunnel: tunnel)
         let authority = try Self.authority(configuration)
         let capture = try Self.attach(configuration, mount: mount)
         self.capture = capture
@@ -65,7 +68,7 @@ struct NodeParts {
             Reconciler.Parts(
                 capture: capture, dataPlane: dataPlane, names: names, enrolment: enrolment, identities: identities),
             SnapshotBuilder(
-                node: Node(locality: configuration.locality, tunnel: tunnel), trustDomain: configuration.trustDomain,
+                node: itself, trustDomain: configuration.trustDomain,
                 clusterDomain: configuration.dns.domain, numbers: numbers,
                 policy: PolicySet([], namespace: configuration.namespace)),
             addresses, log)

@@ -31,7 +31,7 @@ package struct SnapshotBuilder {
             guard let id = numbers.number(of: record.identity) else { continue }
             let service = SnapshotService(
                 id: id, identity: record.identity, port: record.port, virtualAddresses: addresses[record.identity] ?? [],
-                endpoints: record.endpoints, from: node, applicationProtocol: record.applicationProtocol,
+                endpoints: record.endpoints, resting: record.draining, from: node, applicationProtocol: record.applicationProtocol,
                 traffic: policy.traffic(to: record.identity))
             parts.services.append(service)
             parts.credentials[id] = credentials[record.identity]
@@ -42,11 +42,11 @@ package struct SnapshotBuilder {
 
     /// Endpoints of this node are delivered into the namespace of the workload that owns their address.
     private func addDeliveries(of service: SnapshotService, to parts: inout SnapshotParts) {
-        for (index, endpoint) in service.endpoints.enumerated() where endpoint.locality.node == node.name {
+        for (index, endpoint) in (service.endpoints + service.resting).enumerated() where endpoint.locality.node == node.name {
             guard let owner = owner(of: endpoint, service: service.identity) else { continue }
             parts.deliveries[endpoint.address] = Snapshot.Delivery(
                 service: service.id, namespace: owner.namespace, address: endpoint.address)
-            guard owner.workload.sharesNodeNamespace else { continue }
+            guard owner.workload.sharesNodeNamespace, index < service.endpoints.count else { continue }
             for loopback in [IPAddress.v4Loopback, .v6Loopback] {
                 let address = SocketAddress(ip: loopback, port: endpoint.address.port)
                 parts.loopbackDestinations[address] = Snapshot.Destination(service: service.id, endpoint: index)

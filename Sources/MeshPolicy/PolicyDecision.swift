@@ -1,6 +1,6 @@
 package import MeshTypes
 
-/// Where a rule stands: file, line and column (from 1).
+/// Where a rule stands: file, line and column (from 1; 0 where there are none, in a record of a store).
 package struct RuleLocation: Hashable, Sendable, CustomStringConvertible {
     package let file: String
     package let line: Int
@@ -12,7 +12,7 @@ package struct RuleLocation: Hashable, Sendable, CustomStringConvertible {
         self.column = column
     }
 
-    package var description: String { "\(file):\(line):\(column)" }
+    package var description: String { line > 0 ? "\(file):\(line):\(column)" : file }
 }
 
 /// May a source call a destination, and which rule says so.

@@ -2,7 +2,7 @@ package import MeshPolicy
 package import MeshTypes
 
 /// What the registry says: machines, services with their endpoints, and which process groups are which service. Consistent in itself.
-package struct RegistryState: Sendable {
+package struct RegistryState: Sendable, Equatable {
     /// By name.
     package internal(set) var nodes: [String: Node] = [:]
     /// In order of identity.
@@ -14,7 +14,16 @@ package struct RegistryState: Sendable {
 
     package func workloads(of node: String) -> [Workload] { workloads[node] ?? [] }
 
-    package func service(_ identity: ServiceIdentity) -> ServiceRecord? { services.first { $0.identity == identity } }
+    package func service(_ identity: ServiceIdentity) -> ServiceRecord? {
+        var range = services.indices
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            let found = services[middle]
+            if found.identity == identity { return found }
+            range = found.identity < identity ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        return nil
+    }
 
     /// Requests to the service are, or may be, seen one by one.
     package func mayBeHTTP(_ identity: ServiceIdentity) -> Bool { service(identity)?.applicationProtocol.mayBeHTTP ?? false }
@@ -28,6 +37,25 @@ package struct ServiceRecord: Sendable, Hashable {
     package let applicationProtocol: ApplicationProtocol
     package let team: String
     package let version: String
-    package internal(set) var endpoints: [Endpoint]
+    /// Those that take new calls.
+    package internal(set) var endpoints: [Endpoint] = []
+    /// Those that only end what they have.
+    package internal(set) var draining: [Endpoint] = []
     package let location: RuleLocation
+
+    init(_ record: RegistryRecords.Service) {
+        identity = record.identity
+        port = record.port
+        applicationProtocol = record.applicationProtocol
+        team = record.team
+        version = record.version
+        location = record.location
+        endpoints.reserveCapacity(record.endpoints.count)
+    }
+
+    /// Another source knows that it is about to go.
+    mutating func drain(_ address: SocketAddress) {
+        guard let index = endpoints.firstIndex(where: { $0.address == address }) else { return }
+        draining.append(endpoints.remove(at: index))
+    }
 }

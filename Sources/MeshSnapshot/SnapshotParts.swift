@@ -11,6 +11,8 @@ package final class SnapshotService: Sendable {
     package let virtualAddresses: [IPAddress]
     /// All endpoints, the nearest first (stable order within one distance).
     package let endpoints: [Endpoint]
+    /// Endpoints that are about to go: nobody is sent to them any more, but calls that are on their way are delivered to those of this node.
+    package let resting: [Endpoint]
     /// `endpoints[..<nearestCount]` share the smallest distance to this node.
     package let nearestCount: Int
     package let applicationProtocol: ApplicationProtocol
@@ -18,8 +20,9 @@ package final class SnapshotService: Sendable {
 
     package init(
         id: ServiceID, identity: ServiceIdentity, port: UInt16, virtualAddresses: [IPAddress], endpoints: [Endpoint],
-        from node: Node, applicationProtocol: ApplicationProtocol = .tcp, traffic: TrafficRules = TrafficRules()
+        resting: [Endpoint] = [], from node: Node, applicationProtocol: ApplicationProtocol = .tcp, traffic: TrafficRules = TrafficRules()
     ) {
+        self.resting = resting
         self.applicationProtocol = applicationProtocol
         self.traffic = traffic
         self.id = id

@@ -8,7 +8,7 @@ package struct SocketInventory: ~Copyable {
 
     package init() throws(SystemError) { socket = try NetlinkSocket(protocol: NETLINK_SOCK_DIAG) }
 
-    /// One connected socket.
+    /// One socket.
     package struct Entry: Sendable {
         package let local: SocketAddress
         package let remote: SocketAddress
@@ -16,6 +16,8 @@ package struct SocketInventory: ~Copyable {
         package let inode: UInt32
         /// The cgroup that made it; 0 when the kernel does not say.
         package let cgroup: UInt64
+        /// An IPv6 listener that takes IPv4 connections too.
+        package let isDualStack: Bool
         fileprivate let family: UInt8
         fileprivate let transport: UInt8
         fileprivate let id: inet_diag_sockid
@@ -28,8 +30,21 @@ package struct SocketInventory: ~Copyable {
             for family in [UInt8(AF_INET), UInt8(AF_INET6)] {
                 let message = Self.message(type: UInt16(SOCK_DIAG_BY_FAMILY), family: family, transport: transport)
                 try socket.dump(message) { payload in
-                    if let entry = Self.entry(payload, transport) { found.append(entry) }
+                    if let entry = Self.entry(payload, transport), entry.remote.port != 0 { found.append(entry) }
                 }
+            }
+        }
+        return found
+    }
+
+    /// The TCP sockets that accept connections.
+    package borrowing func listening() throws(SystemError) -> [Entry] {
+        var found: [Entry] = []
+        for family in [UInt8(AF_INET), UInt8(AF_INET6)] {
+            let message = Self.message(
+                type: UInt16(SOCK_DIAG_BY_FAMILY), family: family, transport: UInt8(IPPROTO_TCP), states: Self.listeningState)
+            try socket.dump(message) { payload in
+                if let entry = Self.entry(payload, UInt8(IPPROTO_TCP)) { found.append(entry) }
             }
         }
         return found
@@ -49,13 +64,13 @@ package struct SocketInventory: ~Copyable {
     }
 
     private static func message(
-        type: UInt16, family: UInt8, transport: UInt8, id: inet_diag_sockid = inet_diag_sockid()
+        type: UInt16, family: UInt8, transport: UInt8, states: UInt32 = connectedStates, id: inet_diag_sockid = inet_diag_sockid()
     ) -> NetlinkMessage {
         var message = NetlinkMessage(type: type, flags: 0)
         var request = inet_diag_req_v2()
         request.sdiag_family = family
         request.sdiag_protocol = transport
-        request.idiag_states = connectedStates
+        request.idiag_states = states
         request.id = id
         message.append(request)
         return message
@@ -63,7 +78,9 @@ package struct SocketInventory: ~Copyable {
 
     // Of include/net/tcp_states.h: ESTABLISHED 1 … CLOSING 11; without TIME_WAIT 6, CLOSE 7, LISTEN 10.
     private static let connectedStates: UInt32 = 0b1011_0011_1110
+    private static let listeningState: UInt32 = 1 << 10
     private static let cgroupAttribute: UInt16 = 21  // INET_DIAG_CGROUP_ID
+    private static let v6OnlyAttribute: UInt16 = 11  // INET_DIAG_SKV6ONLY
 
     private static func entry(_ payload: UnsafeRawBufferPointer, _ transport: UInt8) -> Entry? {
         let size = MemoryLayout<inet_diag_msg>.size
@@ -71,24 +88,28 @@ package struct SocketInventory: ~Copyable {
         let message = payload.loadUnaligned(as: inet_diag_msg.self)
         let local = address(message.id.idiag_src, message.id.idiag_sport, message.idiag_family)
         let remote = address(message.id.idiag_dst, message.id.idiag_dport, message.idiag_family)
-        guard remote.port != 0 else { return nil }
+        let attributes = UnsafeRawBufferPointer(rebasing: payload[size...])
+        let isV6Only = attribute(v6OnlyAttribute, in: attributes, as: UInt8.self).map { $0 != 0 } ?? true
         return Entry(
             local: local, remote: remote, inode: message.idiag_inode,
-            cgroup: cgroup(UnsafeRawBufferPointer(rebasing: payload[size...])), family: message.idiag_family,
-            transport: transport, id: message.id)
+            cgroup: attribute(cgroupAttribute, in: attributes, as: UInt64.self) ?? 0,
+            isDualStack: message.idiag_family == UInt8(AF_INET6) && !isV6Only, family: message.idiag_family, transport: transport,
+            id: message.id)
     }
 
-    private static func cgroup(_ attributes: UnsafeRawBufferPointer) -> UInt64 {
+    private static func attribute<Value: BitwiseCopyable>(
+        _ wanted: UInt16, in attributes: UnsafeRawBufferPointer, as: Value.Type
+    ) -> Value? {
         var offset = 0
         while offset + 4 <= attributes.count {
             let length = Int(attributes.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
-            guard length >= 4, offset + length <= attributes.count else { return 0 }
-            if attributes.loadUnaligned(fromByteOffset: offset + 2, as: UInt16.self) == cgroupAttribute, length >= 12 {
-                return attributes.loadUnaligned(fromByteOffset: offset + 4, as: UInt64.self)
+            guard length >= 4, offset + length <= attributes.count else { return nil }
+            if attributes.loadUnaligned(fromByteOffset: offset + 2, as: UInt16.self) == wanted, length >= 4 + MemoryLayout<Value>.size {
+                return attributes.loadUnaligned(fromByteOffset: offset + 4, as: Value.self)
             }
             offset += (length + 3) & ~3
         }
-        return 0
+        return nil
     }
 
     private static func address<Words>(_ words: Words, _ port: UInt16, _ family: UInt8) -> SocketAddress {

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// `myelinctl`: looks inside a node's daemon. It changes nothing.
+/// `myelinctl`: looks inside a node's daemon, and changes what its user may.
 @main
 struct ControlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,6 +14,7 @@ struct ControlCommand: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,
             PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, ConfigCommand.self, CheckCommand.self, ExplainCommand.self,
+            RegistryCommand.self, RegisterCommand.self, HeartbeatCommand.self, DrainCommand.self, DeregisterCommand.self,
         ])
 
     static func main() async { await main(inOrder(Array(CommandLine.arguments.dropFirst()))) }

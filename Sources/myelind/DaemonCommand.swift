@@ -47,7 +47,7 @@ struct DaemonCommand: AsyncParsableCommand {
         let errors = NodeDocuments.check(configuration)
         for error in errors { Self.complain("\(error)") }
         if !errors.isEmpty { throw ExitCode(Self.configurationError) }
-        print("\(config): no errors in it, in \(configuration.policy) and in \(configuration.registry)")
+        print("\(config): no errors in it, in \(configuration.policy) and in \(configuration.registry.describedSources)")
     }
 
     private func serve(_ configuration: NodeConfiguration) async throws {

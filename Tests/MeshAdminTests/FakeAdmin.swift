@@ -85,6 +85,38 @@ final class FakeAdmin: AdminSource {
 
     func configuration() async -> ConfigView { ConfigView(text: "node: n1\n") }
 
+    let changes = Mutex<[AdminChange]>([])
+
+    func registry() async -> RegistryView {
+        RegistryView(
+            sources: [
+                SourceView(
+                    name: "etcd", rank: 1, state: "suspicious_empty", since: "2026-01-01T00:00:00Z", records: 12,
+                    said: "2026-01-01T00:00:00Z",
+                    ageSeconds: 61, remembered: false, generation: "revision 7", dropped: 1, changes: 3, failure: nil,
+                    remedy: "myelinctl registry accept etcd")
+            ], problems: [.init(source: "etcd", kind: "conflict", what: "10.0.0.1:80 is an endpoint twice")], problemCount: 1,
+            publishers: [.init(name: "etcd", current: false, failure: "no answer")], draining: false)
+    }
+
+    func instances() async -> [InstanceView] {
+        [
+            InstanceView(
+                id: "w1", source: "embedded", service: "wallet", namespace: "default", addresses: ["10.1.0.2:8080"], state: "draining",
+                cgroup: "/w", version: "v1", ttl: "30s", reason: nil)
+        ]
+    }
+
+    func change(_ change: AdminChange) async -> AdminOutcome {
+        changes.withLock { $0.append(change) }
+        switch change {
+        case .deregister(id: "gone"): return .refused(.unknown, AdminComplaint(error: "no instance", remedy: "look"))
+        case .register(id: "bad", _): return .refused(.invalid, AdminComplaint(error: "no port", remedy: "name one"))
+        case .register(id: "taken", _): return .refused(.conflict, AdminComplaint(error: "taken", remedy: "use another"))
+        default: return .done("done")
+        }
+    }
+
     func explain(source: String, destination: String) async -> ExplainView? {
         guard destination != "nobody" else { return nil }
         let permitted = destination == "usage"

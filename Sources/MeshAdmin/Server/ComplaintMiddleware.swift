@@ -1,9 +1,9 @@
 internal import Hummingbird
 
 /// Gives every refusal a body of `AdminComplaint`.
-struct ComplaintMiddleware: RouterMiddleware {
+struct ComplaintMiddleware<Context: RequestContext>: RouterMiddleware {
     func handle(
-        _ request: Request, context: BasicRequestContext, next: (Request, BasicRequestContext) async throws -> Response
+        _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
         do {
             return try await next(request, context)

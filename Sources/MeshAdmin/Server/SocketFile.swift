@@ -12,9 +12,12 @@ struct SocketFile: Sendable {
 
     let path: String
     let privatePath: String
+    /// nil: the daemon's own.
+    private let group: UInt32?
 
-    init(path: String) {
+    init(path: String, group: UInt32? = nil) {
         self.path = path
+        self.group = group
         privatePath = "\(path).\(getpid())"
     }
 
@@ -39,6 +42,9 @@ struct SocketFile: Sendable {
     /// Gives the socket that was bound its public name.
     func publish() throws(AdminFailure) -> Identity {
         defer { unlink(privatePath) }
+        if let group, chown(privatePath, uid_t.max, group) != 0 {
+            throw AdminFailure("\(path) cannot be given to the group \(group): \(String(cString: strerror(errno)))")
+        }
         guard chmod(privatePath, Self.mode) == 0, let status = Self.status(privatePath), link(privatePath, path) == 0 else {
             let reason = errno == EEXIST ? "another process has just taken it" : String(cString: strerror(errno))
             throw AdminFailure("\(path) cannot be served: \(reason)")

@@ -5,15 +5,18 @@ internal import MeshTelemetry
 internal import ServiceLifecycle
 internal import Synchronization
 
-/// Answers `myelinctl` on a Unix socket. Who may open the socket may see everything; nothing can be changed through it.
+/// Answers `myelinctl` on a Unix socket. Who may open the socket may see everything; what may be changed, and by whom, is `AdminGate`'s.
 package struct StatusServer: Sendable {
     private let file: SocketFile
     private let source: any AdminSource
+    private let gate: AdminGate
     private let log: Logger
 
+    /// - Parameter group: its members may open the socket and change things; nil: root and the daemon's own user only.
     /// - Throws: when another process listens on the socket, or the file is none. A socket that nobody listens on is replaced.
-    package init(path: String, source: any AdminSource, log: Logger) throws(AdminFailure) {
-        file = SocketFile(path: path)
+    package init(path: String, source: any AdminSource, group: UInt32? = nil, log: Logger) throws(AdminFailure) {
+        file = SocketFile(path: path, group: group)
+        gate = AdminGate(group: group)
         self.source = source
         self.log = log
         try file.clear()
@@ -51,8 +54,8 @@ package struct StatusServer: Sendable {
         }
     }
 
-    private func routes() -> Router<BasicRequestContext> {
-        let router = Router()
+    private func routes() -> Router<PeerRequest> {
+        let router = Router(context: PeerRequest.self)
         let source = source
         router.add(middleware: ComplaintMiddleware())
         router.get("/v1/status") { _, _ in try AdminJSON.respond(await source.status()) }
@@ -64,6 +67,7 @@ package struct StatusServer: Sendable {
         router.get("/v1/connections") { _, _ in try AdminJSON.respond(await source.connections()) }
         router.get("/v1/check") { _, _ in try AdminJSON.respond(await source.checks()) }
         router.get("/v1/config") { _, _ in try AdminJSON.respond(await source.configuration()) }
+        RegistryRoutes(source: source, gate: gate).add(to: router)
         router.get("/v1/explain") { request, _ in try await Self.explain(request, source) }
         router.get("/v1/flows") { request, _ in try await Self.flows(request, source) }
         return router

@@ -7,7 +7,6 @@ extension NodeConfiguration {
             "namespace: \(quoted(namespace))",
             "state: \(quoted(stateDirectory))",
             "run: \(quoted(runDirectory))",
-            "registry: \(quoted(registry))",
             "policy: \(quoted(policy))",
             "aliases: {\(aliases.map { "\($0.key): \($0.value)" }.sorted().joined(separator: ", "))}",
             "workers: \(workers)",
@@ -31,6 +30,8 @@ extension NodeConfiguration {
             "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
         ]
         if let redis = limits.redis { lines += rendered(redis) }
+        lines += registry.rendered(quoted: quoted) + discovery.rendered(quoted: quoted)
+        if let group = admin.group { lines.append("admin: {group: \(quoted(group))}") }
         return lines.joined(separator: "\n") + "\n"
     }
 

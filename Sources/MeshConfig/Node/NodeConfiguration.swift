@@ -10,7 +10,9 @@ package struct NodeConfiguration: Sendable {
     package var stateDirectory = "/var/lib/myelin"
     /// The status socket and the lock.
     package var runDirectory = "/run/myelin"
-    package var registry = "/etc/myelin/registry"
+    package var registry = Registry()
+    package var discovery: [DiscoveryRule] = []
+    package var admin = Admin()
     package var policy = "/etc/myelin/policy"
     /// Other names of services.
     package var aliases: [ServiceName: ServiceName] = [:]

@@ -33,7 +33,7 @@ extension NodeConfiguration {
 enum NodeDocument {
     static let keys = [
         "node", "trust_domain", "namespace", "state", "run", "registry", "policy", "aliases", "workers", "capture", "tunnel", "dns", "ca",
-        "metrics", "log", "limits",
+        "metrics", "log", "limits", "discovery", "admin",
     ]
     private static let maximumWorkers = 64
     private static let defaultWorkers = 4
@@ -46,7 +46,7 @@ enum NodeDocument {
         set(&result.namespace, root["namespace"]?.label())
         set(&result.stateDirectory, root["state"]?.absolutePath())
         set(&result.runDirectory, root["run"]?.absolutePath())
-        set(&result.registry, root["registry"]?.absolutePath())
+        set(&result.registry, root["registry"].map(RegistryDocument.registry))
         set(&result.policy, root["policy"]?.absolutePath())
         set(&result.aliases, root["aliases"].map(aliases))
         set(&result.workers, root["workers"]?.integer(in: 1...maximumWorkers))
@@ -57,6 +57,8 @@ enum NodeDocument {
         set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
         root["log"].map { read(&result.log, $0) }
         set(&result.limits, root["limits"].map(LimitsDocument.limits))
+        set(&result.discovery, root["discovery"].map { DiscoveryDocument.rules($0, namespace: result.namespace) })
+        set(&result.admin, root["admin"].map(AdminDocument.admin))
         NodeConsistency(configuration: result, root: root).check()
         return result
     }

@@ -5,13 +5,18 @@ internal import MeshTypes
 package enum RegistryDocuments {
     package static let extensions = [".yaml", ".yml", ".json"]
     /// Bytes of one file.
-    package static let maximumSize = 64 << 20
+    package static let maximumSize = RegistryBounds.bytes
 
     /// - Parameters:
     ///   - path: a directory, or one file.
     ///   - namespace: of services that name none.
     package static func load(path: String, namespace: String) throws(DocumentErrors) -> RegistryState {
-        var records = RawRecords()
+        RegistryMerge([(SourceName(.files), try records(path: path, namespace: namespace))]).state
+    }
+
+    /// The records of all files, which fit each other.
+    package static func records(path: String, namespace: String) throws(DocumentErrors) -> RegistryRecords {
+        var records = RegistryRecords()
         var errors: [DocumentError] = []
         for file in try DocumentDirectory.files(in: path, extensions: extensions) {
             do throws(DocumentErrors) {
@@ -27,9 +32,15 @@ package enum RegistryDocuments {
             } catch { errors += error.errors }
         }
         guard errors.isEmpty else { throw DocumentErrors(errors) }
-        var assembly = RegistryAssembly()
-        let state = assembly.state(of: records)
-        guard assembly.errors.isEmpty else { throw DocumentErrors(assembly.errors) }
-        return state
+        guard records.count <= RegistryBounds.records else {
+            throw DocumentErrors([
+                DocumentError(
+                    file: path, message: "holds \(records.count) records, where \(RegistryBounds.records) are the most",
+                    suggestion: "remove what is no longer used, or let services register themselves")
+            ])
+        }
+        let merge = RegistryMerge([(SourceName(.files), records)])
+        guard merge.problems.isEmpty else { throw DocumentErrors(merge.problems.map(\.error)) }
+        return records
     }
 }

@@ -2,35 +2,6 @@ internal import MeshConfig
 internal import MeshPolicy
 internal import MeshTypes
 
-/// Records as the files have them, before they are put together.
-struct RawRecords {
-    struct NodeRecord {
-        let node: Node
-        let location: RuleLocation
-    }
-
-    struct EndpointRecord {
-        let address: IPAddress
-        let port: UInt16?
-        let node: String?
-        let version: String?
-        let weight: Int
-        /// Where its HBONE peer listens, of an endpoint without a node of the mesh.
-        let tunnel: SocketAddress?
-        let location: RuleLocation
-    }
-
-    struct WorkloadRecord {
-        let workload: Workload
-        let node: String
-        let location: RuleLocation
-    }
-
-    var nodes: [NodeRecord] = []
-    var services: [(record: ServiceRecord, endpoints: [EndpointRecord])] = []
-    var workloads: [WorkloadRecord] = []
-}
-
 /// Reads the records of one file: a mapping of `nodes:`, `services:` and `workloads:`, a list of services, or one service.
 struct RecordReader {
     private static let serviceKeys = ["service", "namespace", "host", "port", "protocol", "metadata", "endpoints"]
@@ -40,7 +11,7 @@ struct RecordReader {
 
     init(namespace: String) { self.namespace = namespace }
 
-    func read(_ root: DocumentValue, into records: inout RawRecords) {
+    func read(_ root: DocumentValue, into records: inout RegistryRecords) {
         if root.isList {
             for element in root.list() ?? [] { service(element, into: &records) }
         } else if root.hasKey("service") {
@@ -52,7 +23,7 @@ struct RecordReader {
         }
     }
 
-    private func node(_ value: DocumentValue, into records: inout RawRecords) {
+    private func node(_ value: DocumentValue, into records: inout RegistryRecords) {
         guard let mapping = value.mapping(keys: ["name", "address", "zone", "region", "tunnel_port"]) else { return }
         let name = mapping.required("name")?.text()
         let address = mapping.required("address")?.address()
@@ -60,10 +31,10 @@ struct RecordReader {
         guard let name, let address else { return }
         let locality = Locality(region: mapping["region"]?.text() ?? "", zone: mapping["zone"]?.text() ?? "", node: name)
         let node = Node(locality: locality, tunnel: SocketAddress(ip: address, port: port))
-        records.nodes.append(RawRecords.NodeRecord(node: node, location: value.location))
+        records.nodes.append(RegistryRecords.NodeRecord(node: node, location: value.location))
     }
 
-    private func service(_ value: DocumentValue, into records: inout RawRecords) {
+    private func service(_ value: DocumentValue, into records: inout RegistryRecords) {
         guard let mapping = value.mapping(keys: Self.serviceKeys) else { return }
         let name = mapping.required("service")?.serviceName()
         let port = mapping.required("port")?.port()
@@ -72,15 +43,15 @@ struct RecordReader {
         _ = mapping["host"]?.domain()
         let endpoints = (mapping["endpoints"]?.list() ?? []).compactMap(endpoint)
         guard let name, let port else { return }
-        let record = ServiceRecord(
-            identity: ServiceIdentity(namespace: namespace, name: name), port: port,
-            applicationProtocol: mapping["protocol"]?.choice(ApplicationProtocol.self) ?? .auto,
-            team: metadata?["team"]?.string() ?? "", version: metadata?["version"]?.string() ?? "", endpoints: [],
-            location: value.location)
-        records.services.append((record, endpoints))
+        records.services.append(
+            RegistryRecords.Service(
+                identity: ServiceIdentity(namespace: namespace, name: name), port: port,
+                applicationProtocol: mapping["protocol"]?.choice(ApplicationProtocol.self) ?? .auto,
+                team: metadata?["team"]?.string() ?? "", version: metadata?["version"]?.string() ?? "", endpoints: endpoints,
+                location: value.location))
     }
 
-    private func endpoint(_ value: DocumentValue) -> RawRecords.EndpointRecord? {
+    private func endpoint(_ value: DocumentValue) -> RegistryRecords.EndpointRecord? {
         guard let mapping = value.mapping(keys: ["address", "port", "node", "version", "weight", "tunnel"]) else { return nil }
         let address = mapping.required("address")?.address()
         let tunnel = mapping["tunnel"]?.socketAddress()
@@ -88,12 +59,12 @@ struct RecordReader {
             value.report("has neither a `node` nor a `tunnel`", "name the node that it runs on, or the address of its own HBONE peer")
         }
         guard let address else { return nil }
-        return RawRecords.EndpointRecord(
+        return RegistryRecords.EndpointRecord(
             address: address, port: mapping["port"]?.port(), node: mapping["node"]?.text(), version: mapping["version"]?.text(),
             weight: mapping["weight"]?.integer(in: 1...10_000) ?? 1, tunnel: tunnel, location: value.location)
     }
 
-    private func workload(_ value: DocumentValue, into records: inout RawRecords) {
+    private func workload(_ value: DocumentValue, into records: inout RegistryRecords) {
         guard let mapping = value.mapping(keys: ["service", "namespace", "node", "cgroup", "netns"]) else { return }
         let name = mapping.required("service")?.serviceName()
         let node = mapping.required("node")?.text()
@@ -104,6 +75,6 @@ struct RecordReader {
         guard let name, let node, let cgroup else { return }
         let workload = Workload(
             service: ServiceIdentity(namespace: namespace, name: name), cgroup: cgroup, networkNamespace: path, sharesNodeNamespace: isHost)
-        records.workloads.append(RawRecords.WorkloadRecord(workload: workload, node: node, location: value.location))
+        records.workloads.append(RegistryRecords.WorkloadRecord(workload: workload, node: node, location: value.location))
     }
 }

@@ -1,0 +1,79 @@
+internal import Logging
+internal import MeshConfig
+internal import MeshRegistry
+internal import MeshSystem
+internal import MeshTypes
+
+/// The registry of a node: its sources, the store that puts them together, and what the node says of itself to others.
+final class NodeRegistry: Sendable {
+    let store: RegistryStore
+    let embedded: EmbeddedRegistry
+    /// nil without rules.
+    let discovery: Discovery?
+    let announcer: Announcer
+    private let files: FilesSource?
+    private let sources: [any RegistrySource]
+
+    /// - Parameter apply: gets each new state.
+    init(
+        _ configuration: NodeConfiguration, itself: Node, files: FilesSource?, log: Logger,
+        apply: @escaping @Sendable (RegistryState) async -> Void
+    ) {
+        let journal = RegistryJournal(log: log)
+        let directory = configuration.stateDirectory + "/registry"
+        let announcer = Announcer(Self.publishers(configuration)) { source, failure in
+            log.error("a store is not told of this node's endpoints", metadata: ["store": "\(source)", "error": "\(failure)"])
+        }
+        self.announcer = announcer
+        store = RegistryStore(
+            configuration.registry, node: itself, archive: RecordArchive(directory: directory), note: { journal.note($0) }, apply: apply,
+            announce: { await announcer.announce($0) })
+        embedded = EmbeddedRegistry(file: directory + "/embedded.json", node: itself.name) { gone in
+            log.warning(
+                "an instance sent no heartbeat and is forgotten",
+                metadata: ["instance": "\(gone.id)", "service": "\(gone.service)", "endpoint": "\(gone.address)"])
+        }
+        discovery =
+            configuration.discovery.isEmpty
+            ? nil
+            : Discovery(
+                configuration.discovery, root: ControlGroup.mountPoint() ?? "/sys/fs/cgroup", node: itself.name,
+                address: configuration.node.address)
+        self.files = files
+        let own: [(any RegistrySource)?] = [files, embedded, discovery]
+        sources = own.compactMap(\.self) + Self.stores(configuration)
+    }
+
+    /// Systems that many nodes share, as sources.
+    private static func stores(_ configuration: NodeConfiguration) -> [any RegistrySource] { [] }
+
+    /// The same systems, as far as this node writes into them.
+    private static func publishers(_ configuration: NodeConfiguration) -> [any RegistryPublisher] { [] }
+
+    /// What is known without asking anybody: applied when this returns.
+    func load() async {
+        for source in sources { await store.add(source.name) }
+        if let files { await store.receive(files.load(), from: files.name) }
+        await store.receive(.records(await embedded.records, SourceNote()), from: embedded.name)
+        if let discovery {
+            // Else other nodes were told for a moment that there is nothing here.
+            await discovery.look()
+            await store.receive(await discovery.report, from: discovery.name)
+        }
+        await store.flush()
+    }
+
+    /// Until cancelled.
+    func run() async {
+        await withTaskGroup { group in
+            group.addTask { await self.store.run(self.sources) }
+            group.addTask { await self.announcer.run() }
+        }
+    }
+
+    /// Tells other nodes to send nothing here any more. Returns when the stores know it, or at the deadline.
+    func leave(until deadline: ContinuousClock.Instant) async {
+        await store.leave()
+        await announcer.settle(until: deadline)
+    }
+}

@@ -86,6 +86,11 @@ let package = Package(
         mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
+        mesh(
+            "MeshStores",
+            [
+                "MeshTypes", "MeshTLS", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", httpClient, nioCore, nioPosix, nioSSL,
+            ]),
         mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
         mesh(
             "MeshControl",
@@ -131,6 +136,9 @@ let package = Package(
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig", "MeshRegistry"]),
+        tests(
+            "MeshStoresTests",
+            ["MeshTypes", "MeshSystem", "MeshTLS", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", "MeshStores"]),
         tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, logging]),
         tests(
             "MeshControlTests",

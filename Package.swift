@@ -89,7 +89,8 @@ let package = Package(
         mesh(
             "MeshStores",
             [
-                "MeshTypes", "MeshTLS", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", httpClient, nioCore, nioPosix, nioSSL,
+                "MeshTypes", "MeshTLS", "MeshProtocols", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", httpClient, nioCore, nioPosix,
+                nioSSL,
             ]),
         mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
         mesh(
@@ -97,7 +98,7 @@ let package = Package(
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
                 "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
-                "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
+                "MeshConfig", "MeshRegistry", "MeshStores", "MeshTelemetry", "MeshAdmin", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 

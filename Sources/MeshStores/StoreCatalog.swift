@@ -10,6 +10,8 @@ struct StoreCatalog {
         case records(RegistryRecords)
         /// A service with the one endpoint that a node announced.
         case endpoint(RegistryRecords.Service, SignedAnnouncement.Validity)
+        /// A service with the one endpoint that something else registered, and perhaps the node of it.
+        case foreign(RegistryRecords)
         case dropped(AnnouncementRefusal, DocumentErrors)
     }
 
@@ -37,6 +39,7 @@ struct StoreCatalog {
         refusals = [:]
         nextChange = .max
         var announced: [RegistryRecords.Service] = []
+        var foreignNodes: [RegistryRecords.NodeRecord] = []
         // In order of their keys, so that every node and every report prefers the same.
         for (_, entry) in entries.sorted(by: { $0.key < $1.key }) {
             switch entry {
@@ -49,10 +52,15 @@ struct StoreCatalog {
                     continue
                 }
                 announced.append(service)
+            case .foreign(let records):
+                announced += records.services
+                foreignNodes += records.nodes
             case .dropped(let refusal, let errors): note(refusal, errors.errors, &dropped)
             }
         }
         Self.add(announced, to: &collected)
+        var names = Set(collected.nodes.map(\.node.name))
+        for record in foreignNodes where names.insert(record.node.name).inserted { collected.nodes.append(record) }
         return (collected, dropped)
     }
 

@@ -118,7 +118,7 @@ enum NodeDocument {
     }
 
     /// An address, with port 53 unless it names one.
-    private static func server(_ value: DocumentValue) -> SocketAddress? {
+    static func server(_ value: DocumentValue) -> SocketAddress? {
         guard let text = value.string() else { return nil }
         if let ip = IPAddress(text) { return SocketAddress(ip: ip, port: 53) }
         return value.socketAddress()

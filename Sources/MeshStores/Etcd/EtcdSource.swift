@@ -1,5 +1,6 @@
 internal import Foundation
 package import MeshRegistry
+package import MeshTypes
 
 /// The records below a prefix of an etcd cluster (R2.2).
 package actor EtcdSource: RegistrySource {

@@ -6,6 +6,7 @@ internal import NIOPosix
 final class StoreClient: Sendable {
     private static let connectTime = TimeAmount.seconds(2)
     private static let idleTime = TimeAmount.seconds(30)
+    private static let mostConnections = 2048
 
     /// Such as `https://10.0.0.2:2379`.
     let server: String
@@ -17,6 +18,8 @@ final class StoreClient: Sendable {
         configuration.timeout.connect = Self.connectTime
         configuration.connectionPool.idleTimeout = Self.idleTime
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Questions that wait for a change hold a connection each.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = Self.mostConnections
         // A stream of changes must not hold up the other requests of its connection.
         configuration.httpVersion = .http1Only
         if server.hasPrefix("https://") { configuration.tlsConfiguration = try access.tls() }

@@ -27,6 +27,10 @@ enum StoreError: Error, Equatable {
             SourceFailure(
                 .unreachable, "\(store) does not answer: \(why)", advice: "start it, or correct its address; the last records stay in force"
             )
+        case .refused(let status, _, let message) where status >= 500:
+            SourceFailure(
+                .unreachable, "\(store) answers \(status): \(Self.printable(message))",
+                advice: "see its log: it may have lost the other servers; the last records stay in force")
         case .refused(let status, _, let message):
             SourceFailure(.refused, "\(store) answers \(status): \(Self.printable(message))", advice: access)
         case .malformed(let what):

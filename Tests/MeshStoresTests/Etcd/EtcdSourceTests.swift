@@ -36,7 +36,7 @@ struct EtcdSourceTests {
     @Test func announcementsComeAndGoWithTheirNode() async throws {
         let etcd = try EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])
-        let publisher = EtcdPublisher(etcd.options, keys: identities.store)
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
         try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet", "[fd00::1]:9000": "usage"]))
         try await Reports.of(source(etcd.options, identities)) { reports in
@@ -64,7 +64,7 @@ struct EtcdSourceTests {
         let etcd = try EtcdServer()
         let identities = try await TestIdentities(["wallet"])
         let lease = etcd.control("lease", "grant", "2").output.split(separator: " ")[1]
-        let publisher = EtcdPublisher(etcd.options, keys: identities.store)
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
         try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
         let value = etcd.get("/myelin/instances/node-1/default/wallet/10.1.0.2:8081")
@@ -82,7 +82,7 @@ struct EtcdSourceTests {
     @Test func goesOnAfterAKill() async throws {
         let etcd = try EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])
-        let publisher = EtcdPublisher(etcd.options, keys: identities.store)
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
         try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
         try await Reports.of(source(etcd.options, identities)) { reports in
@@ -148,7 +148,7 @@ struct EtcdSourceTests {
         etcd.put("/myelin/services/default/usage", Self.wallet.replacing("wallet", with: "usage"))
         let snapshot = etcd.scratch.path + "/snapshot.db"
         #expect(etcd.control("snapshot", "save", snapshot).status == 0)
-        let publisher = EtcdPublisher(etcd.options, keys: identities.store)
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
         try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
         for count in 0..<5 {

@@ -1,20 +1,24 @@
 internal import MeshTypes
 
-/// What this node has to have in etcd, and what it is known to have there. It writes nothing itself.
-struct EtcdHoldings {
+/// What this node has to have in a store, and what it is known to have there. It writes nothing itself.
+struct StoreHoldings {
     /// A record to be written.
     struct Item: Equatable {
         let record: String
-        /// Who signs it, and for which place; nil for one that nobody signs.
-        let place: InstancePlace?
+        let slot: StoreSlot
     }
 
     enum Change: Equatable {
         case put(key: String, Item)
         case delete(key: String)
+
+        var key: String {
+            switch self {
+            case .put(let key, _), .delete(let key): key
+            }
+        }
     }
 
-    /// What etcd has.
     private struct Held {
         /// nil: of an earlier daemon.
         let item: Item?
@@ -29,29 +33,30 @@ struct EtcdHoldings {
 
     mutating func want(_ items: [String: Item]) { wanted = items }
 
-    /// The lease is gone, and all that was written under it.
+    /// The store has nothing of it any more.
     mutating func lost() { held = [:] }
 
-    /// - Parameter keys: all that etcd has below this node's name.
+    /// - Parameter keys: all that the store has in this node's name.
     mutating func found(_ keys: Set<String>) {
         held = held.filter { keys.contains($0.key) }
         for key in keys where held[key] == nil { held[key] = Held(item: nil, renewal: .max, chain: []) }
     }
 
-    /// What to write next, in order of the keys.
+    /// What is to be written, in order of the keys.
     /// - Parameters:
     ///   - now: seconds since the epoch.
-    ///   - chain: with which each service would sign now.
-    func due(now: Int64, limit: Int, chain: (ServiceIdentity) -> [[UInt8]]?) -> [Change] {
+    ///   - chain: with which each service would sign now; nil if it cannot.
+    func due(now: Int64, chain: (ServiceIdentity) -> [[UInt8]]?) -> [Change] {
         var changes: [Change] = []
         for (key, item) in wanted {
             if let known = held[key], known.item == item, now < known.renewal {
-                guard let service = item.place?.service, let current = chain(service), current != known.chain else { continue }
+                // A new certificate is one whose authority the others will know for longer.
+                guard let service = item.slot.place?.service, let current = chain(service), current != known.chain else { continue }
             }
             changes.append(.put(key: key, item))
         }
         for key in held.keys where wanted[key] == nil { changes.append(.delete(key: key)) }
-        return Array(changes.sorted { $0.key < $1.key }.prefix(limit))
+        return changes.sorted { $0.key < $1.key }
     }
 
     /// - Parameters:
@@ -61,12 +66,4 @@ struct EtcdHoldings {
     }
 
     mutating func deleted(_ key: String) { held[key] = nil }
-}
-
-extension EtcdHoldings.Change {
-    var key: String {
-        switch self {
-        case .put(let key, _), .delete(let key): key
-        }
-    }
 }

@@ -89,7 +89,8 @@ let package = Package(
         mesh(
             "MeshStores",
             [
-                "MeshTypes", "MeshTLS", "MeshProtocols", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", httpClient, nioCore, nioPosix,
+                "MeshTypes", "MeshTLS", "MeshProtocols", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", httpClient, nioCore,
+                nioPosix,
                 nioSSL,
             ]),
         mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),

@@ -2,6 +2,7 @@ internal import MeshConfig
 internal import MeshIdentity
 internal import MeshRegistry
 internal import MeshStores
+internal import MeshTelemetry
 internal import MeshTypes
 
 /// The stores outside the mesh that this node's configuration names.
@@ -32,12 +33,23 @@ struct NodeStores: Sendable {
         }
     }
 
-    /// Announcements that are left out now, by source and reason.
-    func refusals() async -> [(source: SourceName, refusals: [AnnouncementRefusal: Int])] {
-        var result: [(source: SourceName, refusals: [AnnouncementRefusal: Int])] = []
-        if let etcd { result.append((etcd.name, await etcd.refusals)) }
-        if let consul { result.append((consul.name, await consul.refusals)) }
-        return result
+    /// Records of stores that are left out now, by source and reason.
+    func refusedRecords() async -> MetricFamily {
+        var samples: [MetricSample] = []
+        if let etcd { samples += Self.samples(etcd.name, await etcd.refusals) }
+        if let consul { samples += Self.samples(consul.name, await consul.refusals) }
+        return MetricFamily(
+            name: "myelin_registry_refused_records",
+            help: "Records of a store that are left out: not signed by whom they should be, or wrong.",
+            kind: .gauge, samples: samples)
+    }
+
+    private static func samples(_ source: SourceName, _ refusals: [AnnouncementRefusal: Int]) -> [MetricSample] {
+        AnnouncementRefusal.allCases.map { refusal in
+            MetricSample(
+                labels: [MetricSample.Label("source", "\(source)"), MetricSample.Label("reason", refusal.rawValue)],
+                value: Double(refusals[refusal] ?? 0))
+        }
     }
 }
 

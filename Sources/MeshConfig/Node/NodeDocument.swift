@@ -46,7 +46,7 @@ enum NodeDocument {
         set(&result.namespace, root["namespace"]?.label())
         set(&result.stateDirectory, root["state"]?.absolutePath())
         set(&result.runDirectory, root["run"]?.absolutePath())
-        set(&result.registry, root["registry"].map(RegistryDocument.registry))
+        set(&result.registry, root["registry"].map { RegistryDocument.registry($0, namespace: result.namespace) })
         set(&result.policy, root["policy"]?.absolutePath())
         set(&result.aliases, root["aliases"].map(aliases))
         set(&result.workers, root["workers"]?.integer(in: 1...maximumWorkers))

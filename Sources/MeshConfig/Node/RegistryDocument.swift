@@ -37,7 +37,7 @@ extension NodeConfiguration {
 enum RegistryDocument {
     private static let keys = ["files", "order", "empty_grace"] + StoresDocument.keys
 
-    static func registry(_ value: DocumentValue) -> NodeConfiguration.Registry {
+    static func registry(_ value: DocumentValue, namespace: String) -> NodeConfiguration.Registry {
         var registry = NodeConfiguration.Registry()
         guard value.isMapping else {
             if let path = value.absolutePath() { registry.files = path }
@@ -45,7 +45,7 @@ enum RegistryDocument {
         }
         guard let mapping = value.mapping(keys: keys) else { return registry }
         registry.files = mapping["files"]?.absolutePath()
-        registry.stores = StoresDocument.stores(mapping)
+        registry.stores = StoresDocument.stores(mapping, namespace: namespace)
         registry.order = mapping["order"].map(order) ?? []
         if let grace = mapping["empty_grace"]?.duration(in: .seconds(1) ... .seconds(24 * 3600)) { registry.emptyGrace = grace }
         return registry

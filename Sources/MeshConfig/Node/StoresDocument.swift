@@ -74,7 +74,7 @@ enum StoresDocument {
     private static let maximumServers = 16
     private static let maximumDNSServices = 256
 
-    static func stores(_ registry: DocumentMapping, namespace: String = "default") -> NodeConfiguration.Stores {
+    static func stores(_ registry: DocumentMapping, namespace: String) -> NodeConfiguration.Stores {
         var stores = NodeConfiguration.Stores()
         stores.etcd = registry["etcd"].flatMap(etcd)
         stores.consul = registry["consul"].flatMap(consul)

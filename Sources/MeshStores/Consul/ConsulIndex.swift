@@ -1,11 +1,13 @@
 /// Where a blocking query goes on (Consul's "blocking queries").
-struct ConsulIndex: Equatable {
+package struct ConsulIndex: Equatable {
     /// 0: the next question does not wait.
-    private(set) var value: UInt64 = 0
+    package private(set) var value: UInt64 = 0
+
+    package init() {}
 
     /// Takes the index of an answer.
     /// - Returns: whether the answer may differ from the one before.
-    mutating func advance(to new: UInt64) -> Bool {
+    package mutating func advance(to new: UInt64) -> Bool {
         // 0 would never wait; it means that nothing was ever written.
         let new = max(new, 1)
         defer {

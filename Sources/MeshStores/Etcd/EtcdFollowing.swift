@@ -4,16 +4,16 @@ internal import MeshRegistry
 ///
 /// First it reads everything, in pages of one revision; then it watches from the revision after that. It begins anew when what it
 /// would go on from is gone (compacted) or belongs to another history (a cluster that was restored or replaced).
-struct EtcdFollowing {
+package struct EtcdFollowing {
     /// Keys of one page, at first.
-    static let pageSize = 512
+    package static let pageSize = 512
 
-    enum Step: Equatable {
+    package enum Step: Equatable {
         case read(from: [UInt8], limit: Int, revision: Int64)
         case watch(from: Int64)
     }
 
-    enum Outcome: Equatable {
+    package enum Outcome: Equatable {
         case nothing
         /// All keys, in place of what was known.
         case replace([EtcdValue])
@@ -30,7 +30,7 @@ struct EtcdFollowing {
     private struct Reading {
         /// Of the first page; nil before it.
         var header: EtcdHeader?
-        var next: [UInt8]
+        package var next: [UInt8]
         var values: [EtcdValue] = []
         var bytes = 0
     }
@@ -44,14 +44,14 @@ struct EtcdFollowing {
     private var miscounts = 0
     private var miscountedAt: Int64 = 0
 
-    init(prefix: [UInt8], maximumKeys: Int = RegistryBounds.records, maximumBytes: Int = RegistryBounds.bytes) {
+    package init(prefix: [UInt8], maximumKeys: Int = RegistryBounds.records, maximumBytes: Int = RegistryBounds.bytes) {
         self.prefix = prefix
         self.maximumKeys = maximumKeys
         self.maximumBytes = maximumBytes
         state = .reading(Reading(next: prefix))
     }
 
-    var next: Step {
+    package var next: Step {
         switch state {
         case .reading(let reading): .read(from: reading.next, limit: limit, revision: reading.header?.revision ?? 0)
         case .following(let header): .watch(from: header.revision + 1)
@@ -59,7 +59,7 @@ struct EtcdFollowing {
     }
 
     /// What is known is that of this revision; 0 before anything is.
-    var revision: Int64 {
+    package var revision: Int64 {
         if case .following(let header) = state { return header.revision }
         return 0
     }
@@ -68,7 +68,7 @@ struct EtcdFollowing {
 
     /// - Parameter page: nil if its revision is gone.
     /// - Throws: if there is more than the bounds let in.
-    mutating func received(_ page: EtcdRange?) throws(StoreError) -> Outcome {
+    package mutating func received(_ page: EtcdRange?) throws(StoreError) -> Outcome {
         guard case .reading(var reading) = state else { return .nothing }
         guard let page else {
             begin()
@@ -95,20 +95,20 @@ struct EtcdFollowing {
     }
 
     /// The answer to a page was larger than the client takes: fewer keys at a time. A single key cannot be too large.
-    mutating func pageWasTooLarge() -> Bool {
+    package mutating func pageWasTooLarge() -> Bool {
         guard limit > 1 else { return false }
         limit /= 2
         return true
     }
 
     /// The connection is lost. Half of what there is says nothing; what was known whole is gone on from.
-    mutating func disconnected() {
+    package mutating func disconnected() {
         if case .reading = state { begin() }
         miscounts = 0
     }
 
     /// Forgets everything: all is read again.
-    mutating func begin() {
+    package mutating func begin() {
         state = .reading(Reading(next: prefix))
         limit = Self.pageSize
         miscounts = 0
@@ -116,7 +116,7 @@ struct EtcdFollowing {
 
     // MARK: Watching
 
-    mutating func received(_ answer: EtcdWatchAnswer) -> Outcome {
+    package mutating func received(_ answer: EtcdWatchAnswer) -> Outcome {
         guard case .following(var known) = state else { return .nothing }
         if answer.isCanceled {
             if answer.compactRevision > 0 { return again("revision \(known.revision + 1) was compacted") }
@@ -137,7 +137,7 @@ struct EtcdFollowing {
     }
 
     /// A heartbeat's answer. - Parameter keys: how many are known.
-    mutating func counted(_ header: EtcdHeader, _ count: Int64, keys: Int) -> Outcome {
+    package mutating func counted(_ header: EtcdHeader, _ count: Int64, keys: Int) -> Outcome {
         guard case .following(let known) = state else { return .nothing }
         if let why = Self.difference(header, known) { return again(why) }
         guard count != Int64(keys) else {

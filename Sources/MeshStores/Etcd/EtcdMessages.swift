@@ -1,10 +1,10 @@
 internal import Foundation
 
 /// A 64-bit number as the gateway writes it: in quotes (protocol buffers' JSON mapping). Absent means 0.
-struct EtcdNumber: Decodable, Equatable {
+package struct EtcdNumber: Decodable, Equatable {
     let value: Int64
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {
             // Cluster identifiers use the whole range without a sign.
@@ -19,7 +19,7 @@ struct EtcdNumber: Decodable, Equatable {
 }
 
 /// What every answer begins with (etcd `ResponseHeader`).
-struct EtcdHeader: Equatable, Sendable {
+package struct EtcdHeader: Equatable, Sendable {
     var cluster: Int64
     /// Of the whole store, not of a key.
     var revision: Int64
@@ -30,7 +30,7 @@ struct EtcdHeader: Equatable, Sendable {
 extension EtcdHeader: Decodable {
     private enum Keys: String, CodingKey { case cluster = "cluster_id", revision, term = "raft_term" }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: Keys.self)
         cluster = try values.decodeIfPresent(EtcdNumber.self, forKey: .cluster)?.value ?? 0
         revision = try values.decodeIfPresent(EtcdNumber.self, forKey: .revision)?.value ?? 0
@@ -38,7 +38,7 @@ extension EtcdHeader: Decodable {
     }
 }
 
-struct EtcdValue: Equatable, Sendable {
+package struct EtcdValue: Equatable, Sendable {
     var key: [UInt8]
     var value: [UInt8]
     var revision: Int64
@@ -47,7 +47,7 @@ struct EtcdValue: Equatable, Sendable {
 extension EtcdValue: Decodable {
     private enum Keys: String, CodingKey { case key, value, revision = "mod_revision" }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: Keys.self)
         key = Array(try values.decodeIfPresent(Data.self, forKey: .key) ?? Data())
         value = Array(try values.decodeIfPresent(Data.self, forKey: .value) ?? Data())
@@ -55,8 +55,8 @@ extension EtcdValue: Decodable {
     }
 }
 
-struct EtcdRange: Decodable, Equatable {
-    let header: EtcdHeader
+package struct EtcdRange: Decodable, Equatable {
+    package let header: EtcdHeader
     var kvs: [EtcdValue]?
     var more: Bool?
     var count: EtcdNumber?
@@ -76,8 +76,8 @@ struct EtcdWatchLine: Decodable {
     }
 }
 
-struct EtcdWatchAnswer: Equatable, Sendable {
-    enum Event: Equatable, Sendable {
+package struct EtcdWatchAnswer: Equatable, Sendable {
+    package enum Event: Equatable, Sendable {
         case put(EtcdValue)
         case delete(key: [UInt8], revision: Int64)
 
@@ -112,7 +112,7 @@ extension EtcdWatchAnswer: Decodable {
         let kv: EtcdValue
     }
 
-    init(from decoder: any Decoder) throws {
+    package init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: Keys.self)
         header = try values.decode(EtcdHeader.self, forKey: .header)
         isCreated = try values.decodeIfPresent(Bool.self, forKey: .created) ?? false

@@ -1,14 +1,14 @@
 /// Cuts a stream of bytes into lines.
-struct LineBuffer {
+package struct LineBuffer {
     private var bytes: [UInt8] = []
     private var start = 0
     /// Up to here there is no line end.
     private var searched = 0
     private let longest: Int
 
-    init(longest: Int) { self.longest = longest }
+    package init(longest: Int) { self.longest = longest }
 
-    mutating func append(_ more: some Sequence<UInt8>) {
+    package mutating func append(_ more: some Sequence<UInt8>) {
         bytes.removeFirst(start)
         searched -= start
         start = 0
@@ -16,7 +16,7 @@ struct LineBuffer {
     }
 
     /// The next whole line that is not blank, without its end.
-    mutating func next() throws(StoreError) -> ArraySlice<UInt8>? {
+    package mutating func next() throws(StoreError) -> ArraySlice<UInt8>? {
         while let end = bytes[searched...].firstIndex(of: UInt8(ascii: "\n")) {
             let line = bytes[start..<end]
             start = end + 1
@@ -29,5 +29,5 @@ struct LineBuffer {
     }
 
     /// What has no line end.
-    var rest: ArraySlice<UInt8>? { start < bytes.count ? bytes[start...] : nil }
+    package var rest: ArraySlice<UInt8>? { start < bytes.count ? bytes[start...] : nil }
 }

@@ -1,7 +1,7 @@
 internal import MeshRegistry
 
 /// What went wrong with one request to a store.
-enum StoreError: Error, Equatable {
+package enum StoreError: Error, Equatable {
     /// No connection, no answer in time, or one that broke off.
     case unreachable(String)
     /// An answer that says no. - Parameter code: the store's own, such as gRPC's of etcd; 0 if it has none.

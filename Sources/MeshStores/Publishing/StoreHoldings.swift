@@ -1,18 +1,23 @@
-internal import MeshTypes
+package import MeshTypes
 
 /// What this node has to have in a store, and what it is known to have there. It writes nothing itself.
-struct StoreHoldings {
+package struct StoreHoldings {
     /// A record to be written.
-    struct Item: Equatable {
-        let record: String
-        let slot: StoreSlot
+    package struct Item: Equatable {
+        package let record: String
+        package let slot: StoreSlot
+
+        package init(record: String, slot: StoreSlot) {
+            self.record = record
+            self.slot = slot
+        }
     }
 
-    enum Change: Equatable {
+    package enum Change: Equatable {
         case put(key: String, Item)
         case delete(key: String)
 
-        var key: String {
+        package var key: String {
             switch self {
             case .put(let key, _), .delete(let key): key
             }
@@ -28,16 +33,18 @@ struct StoreHoldings {
         let chain: [[UInt8]]
     }
 
-    private(set) var wanted: [String: Item] = [:]
+    package private(set) var wanted: [String: Item] = [:]
     private var held: [String: Held] = [:]
 
-    mutating func want(_ items: [String: Item]) { wanted = items }
+    package init() {}
+
+    package mutating func want(_ items: [String: Item]) { wanted = items }
 
     /// The store has nothing of it any more.
-    mutating func lost() { held = [:] }
+    package mutating func lost() { held = [:] }
 
     /// - Parameter keys: all that the store has in this node's name.
-    mutating func found(_ keys: Set<String>) {
+    package mutating func found(_ keys: Set<String>) {
         held = held.filter { keys.contains($0.key) }
         for key in keys where held[key] == nil { held[key] = Held(item: nil, renewal: .max, chain: []) }
     }
@@ -46,7 +53,7 @@ struct StoreHoldings {
     /// - Parameters:
     ///   - now: seconds since the epoch.
     ///   - chain: with which each service would sign now; nil if it cannot.
-    func due(now: Int64, chain: (ServiceIdentity) -> [[UInt8]]?) -> [Change] {
+    package func due(now: Int64, chain: (ServiceIdentity) -> [[UInt8]]?) -> [Change] {
         var changes: [Change] = []
         for (key, item) in wanted {
             if let known = held[key], known.item == item, now < known.renewal {
@@ -61,9 +68,9 @@ struct StoreHoldings {
 
     /// - Parameters:
     ///   - renewal: seconds since the epoch, when the signature should be made again; nil for a record without.
-    mutating func wrote(_ key: String, _ item: Item, renewal: Int64?, chain: [[UInt8]]) {
+    package mutating func wrote(_ key: String, _ item: Item, renewal: Int64?, chain: [[UInt8]]) {
         held[key] = Held(item: item, renewal: renewal ?? .max, chain: chain)
     }
 
-    mutating func deleted(_ key: String) { held[key] = nil }
+    package mutating func deleted(_ key: String) { held[key] = nil }
 }

@@ -30,12 +30,12 @@ protocol StoreOutlet: Sendable {
 }
 
 /// What a record is about.
-enum StoreSlot: Hashable, Sendable {
+package enum StoreSlot: Hashable, Sendable {
     case node(String)
     case endpoint(InstancePlace)
 
     /// Who signs it, and for which place.
-    var place: InstancePlace? {
+    package var place: InstancePlace? {
         if case .endpoint(let place) = self { return place }
         return nil
     }

@@ -1,7 +1,7 @@
 internal import Foundation
 internal import MeshPolicy
 internal import MeshRegistry
-internal import MeshTypes
+package import MeshTypes
 
 /// What a node says of one of its endpoints: the platform's record form (R2.1) with one endpoint.
 struct AnnouncedEndpoint: Codable, Equatable {
@@ -79,11 +79,17 @@ struct AnnouncedEndpoint: Codable, Equatable {
 }
 
 /// Where an announced endpoint lies, in any store.
-struct InstancePlace: Hashable, Sendable, CustomStringConvertible {
-    let node: String
-    let service: ServiceIdentity
+package struct InstancePlace: Hashable, Sendable, CustomStringConvertible {
+    package let node: String
+    package let service: ServiceIdentity
     /// `address:port`, IPv6 in brackets.
-    let address: String
+    package let address: String
 
-    var description: String { "instances/\(node)/\(service.namespace)/\(service.name)/\(address)" }
+    package init(node: String, service: ServiceIdentity, address: String) {
+        self.node = node
+        self.service = service
+        self.address = address
+    }
+
+    package var description: String { "instances/\(node)/\(service.namespace)/\(service.name)/\(address)" }
 }

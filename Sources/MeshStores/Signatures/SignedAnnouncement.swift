@@ -1,36 +1,36 @@
-internal import Foundation
-internal import MeshIdentity
-internal import MeshTLS
-internal import MeshTypes
+package import Foundation
+package import MeshIdentity
+package import MeshTLS
+package import MeshTypes
 
 /// A record as a node writes it into a store: the record's text, and what proves who wrote it.
 ///
 /// The text is signed byte for byte, together with the place where it lies and the time for which it holds; so it needs no canonical form,
 /// cannot be moved elsewhere, and cannot be used again for longer than `lifetime`.
-struct SignedAnnouncement: Codable, Equatable {
+package struct SignedAnnouncement: Codable, Equatable {
     /// Begins every statement: it is of no use for anything else.
     private static let purpose = "myelin announcement 1"
     /// Seconds for which a signature holds, unless the certificate ends before. Nodes sign again at half of it.
-    static let lifetime: Int64 = 3600
+    package static let lifetime: Int64 = 3600
     /// Seconds that clocks of nodes may differ by.
-    static let skew: Int64 = 60
+    package static let skew: Int64 = 60
 
-    let record: String
+    package let record: String
     /// Seconds since the epoch; nil without a signature.
-    var issued: Int64?
-    var expires: Int64?
+    package var issued: Int64?
+    package var expires: Int64?
     /// Leaf first, without the root, DER.
-    var chain: [Data]?
-    var signature: Data?
+    package var chain: [Data]?
+    package var signature: Data?
 
     var isSigned: Bool { signature != nil }
 
-    init(unsigned record: String) { self.record = record }
+    package init(unsigned record: String) { self.record = record }
 
     /// - Parameters:
     ///   - place: where it will lie, such as `instances/node-1/default/wallet/10.0.0.1:8081`.
     ///   - now: seconds since the epoch.
-    init(_ record: String, place: String, key: StatementKey, now: Int64) throws(TLSFailure) {
+    package init(_ record: String, place: String, key: StatementKey, now: Int64) throws(TLSFailure) {
         self.record = record
         let expires = min(now + Self.lifetime, key.notAfter)
         let signed = try key.sign(Self.statement(record, place: place, issued: now, expires: expires))
@@ -40,11 +40,11 @@ struct SignedAnnouncement: Codable, Equatable {
         signature = Data(signed.signature)
     }
 
-    init(reading bytes: [UInt8]) throws(AnnouncementRefusal) {
+    package init(reading bytes: [UInt8]) throws(AnnouncementRefusal) {
         do { self = try JSONDecoder().decode(Self.self, from: Data(bytes)) } catch { throw .malformed }
     }
 
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Strings, numbers and bytes: nothing that could fail.
@@ -52,18 +52,18 @@ struct SignedAnnouncement: Codable, Equatable {
     }
 
     /// For how long it holds, if it is genuine.
-    struct Validity: Equatable, Sendable {
-        let from: Int64
-        let until: Int64
+    package struct Validity: Equatable, Sendable {
+        package let from: Int64
+        package let until: Int64
 
         /// Without a signature: as long as it is there.
         static let always = Validity(from: .min, until: .max)
 
-        func holds(_ now: Int64) -> Bool { from <= now && now < until }
+        package func holds(_ now: Int64) -> Bool { from <= now && now < until }
     }
 
     /// Whether `service` itself says this. Times are left to the caller: they pass.
-    func check(place: String, service: SPIFFEID, trust: TrustBundle, now: Int64) throws(AnnouncementRefusal) -> Validity {
+    package func check(place: String, service: SPIFFEID, trust: TrustBundle, now: Int64) throws(AnnouncementRefusal) -> Validity {
         guard let issued, let expires, let chain, let signature else { throw .unsigned }
         guard expires > issued, expires - issued <= Self.lifetime else { throw .stale }
         let statement = SignedStatement(

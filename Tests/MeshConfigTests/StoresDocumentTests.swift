@@ -67,7 +67,7 @@ struct StoresDocumentTests {
         ("  consul: {}", "`agent` is missing"), ("  consul: {agent: \"ftp://a\"}", "no address of a server"),
         ("  dns: [{service: a, resolver: 10.0.0.2, port: 1, tunnel_port: 2}]", "either `srv` or `address`"),
         ("  dns: [{service: a, srv: ledger, resolver: 10.0.0.2, port: 1, tunnel_port: 2}]", "_ledger._tcp"),
-        ("  etdc: {}", "did you mean \"etcd\""),
+        ("  etcdd: {}", "did you mean \"etcd\""),
     ])
     func complains(registry: String, about: String) {
         #expect(complaints(registry).contains(about), "\(complaints(registry))")

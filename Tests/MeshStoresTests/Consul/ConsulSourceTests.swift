@@ -18,7 +18,7 @@ struct ConsulSourceTests {
     }
 
     @Test func announcementsComeAndGoWithTheirNode() async throws {
-        let consul = try ConsulServer()
+        let consul = try await ConsulServer()
         let identities = try await TestIdentities(["wallet", "usage"])
         let publisher = StorePublisher(consul: consul.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
@@ -50,7 +50,7 @@ struct ConsulSourceTests {
     }
 
     @Test func othersServicesAreUsedIfTheyMayBeUnsigned() async throws {
-        let consul = try ConsulServer()
+        let consul = try await ConsulServer()
         let identities = try await TestIdentities([])
         consul.ask(
             "PUT", "/v1/agent/service/register",
@@ -87,7 +87,7 @@ struct ConsulSourceTests {
     }
 
     @Test func aSilentNodeIsDrained() async throws {
-        let consul = try ConsulServer()
+        let consul = try await ConsulServer()
         let identities = try await TestIdentities(["wallet"])
         let publisher = StorePublisher(consul: consul.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
@@ -111,7 +111,7 @@ struct ConsulSourceTests {
     }
 
     @Test func goesOnAfterAKillAndBeginsAnewWhenTheServersForgotAll() async throws {
-        let consul = try ConsulServer()
+        let consul = try await ConsulServer()
         let identities = try await TestIdentities(["wallet"])
         let publisher = StorePublisher(consul: consul.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
@@ -129,7 +129,7 @@ struct ConsulSourceTests {
             #expect(killed.code == .unreachable)
             // All indexes begin anew, far below those that were waited for.
             try FileManager.default.removeItem(atPath: consul.scratch.path + "/consul")
-            try consul.process.start()
+            try await consul.process.start()
             try await reports.wait("the node's own, announced again", within: .seconds(25)) { records, _ in
                 records.endpoints == ["wallet 10.1.0.2:8081"] && !records.services[0].endpoints[0].isDraining
             }
@@ -139,7 +139,7 @@ struct ConsulSourceTests {
     }
 
     @Test func aTokenIsNeededWhereAccessIsControlled() async throws {
-        let consul = try ConsulServer(
+        let consul = try await ConsulServer(
             settings:
                 #","acl":{"enabled":true,"default_policy":"deny","tokens":{"master":"c0ffee00-0000-0000-0000-000000000001","agent":"c0ffee00-0000-0000-0000-000000000001"}}"#,
             waitsForLeader: false)

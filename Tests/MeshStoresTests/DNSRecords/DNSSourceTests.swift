@@ -8,9 +8,9 @@ import Testing
 /// Services that only DNS knows, against dnsmasq.
 @Suite(.serialized)
 struct DNSSourceTests {
-    private static func server(_ settings: [String], scratch: Scratch = Scratch()) throws -> StoreProcess {
+    private static func server(_ settings: [String], scratch: Scratch = Scratch()) async throws -> StoreProcess {
         let port = try StoreProcess.freePort()
-        return try StoreProcess(
+        return try await StoreProcess(
             [
                 "/usr/sbin/dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--listen-address=127.0.0.1", "--bind-interfaces",
                 "--port=\(port)", "--conf-file=/dev/null", "--user=root", "--local=/example.internal/", "--auth-ttl=5",
@@ -34,7 +34,7 @@ struct DNSSourceTests {
     }
 
     @Test func followsServiceRecords() async throws {
-        let server = try Self.server([
+        let server = try await Self.server([
             "--srv-host=_ledger._tcp.example.internal,one.example.internal,7301,0,5",
             "--srv-host=_ledger._tcp.example.internal,two.example.internal,7302,0,10",
             "--srv-host=_ledger._tcp.example.internal,spare.example.internal,7303,1,0",
@@ -58,7 +58,7 @@ struct DNSSourceTests {
     @Test func followsNamesOfHosts() async throws {
         let scratch = Scratch()
         let hosts = scratch.file("hosts", "10.9.0.1 ledger.example.internal\n")
-        let server = try Self.server(["--addn-hosts=\(hosts)", "--cname=alias.example.internal,ledger.example.internal"])
+        let server = try await Self.server(["--addn-hosts=\(hosts)", "--cname=alias.example.internal,ledger.example.internal"])
         for name in ["ledger.example.internal", "alias.example.internal"] {
             try await Reports.of(service(.address(name), server)) { reports in
                 try await reports.wait("the address") { records, _ in records.endpoints == ["ledger 10.9.0.1:7300"] }
@@ -73,7 +73,7 @@ struct DNSSourceTests {
 
     /// More addresses than a datagram holds.
     @Test func longAnswersComeOverTCP() async throws {
-        let server = try Self.server((1...120).map { "--host-record=ledger.example.internal,10.9.1.\($0)" })
+        let server = try await Self.server((1...120).map { "--host-record=ledger.example.internal,10.9.1.\($0)" })
         try await Reports.of(service(.address("ledger.example.internal"), server)) { reports in
             try await reports.wait("all addresses") { records, _ in records.endpoints.count == 120 }
         }
@@ -82,12 +82,12 @@ struct DNSSourceTests {
     @Test func asksAgainAndSaysWhenNobodyAnswers() async throws {
         let scratch = Scratch()
         _ = scratch.file("hosts", "10.9.0.1 ledger.example.internal\n")
-        let server = try Self.server(["--addn-hosts=\(scratch.path)/hosts"])
+        let server = try await Self.server(["--addn-hosts=\(scratch.path)/hosts"])
         try await Reports.of(service(.address("ledger.example.internal"), server)) { reports in
             try await reports.wait("the address") { records, _ in records.endpoints == ["ledger 10.9.0.1:7300"] }
             _ = scratch.file("hosts", "10.9.0.2 ledger.example.internal\n")
             server.stop()
-            try server.start()
+            try await server.start()
             try await reports.wait("the other address", within: .seconds(12)) { records, _ in records.endpoints == ["ledger 10.9.0.2:7300"]
             }
             server.stop()

@@ -13,7 +13,7 @@ struct EtcdAccessTests {
     @Test func speaksTLSWithACertificateOfItsOwn() async throws {
         let scratch = Scratch()
         let tls = TestCertificates(in: scratch)
-        let etcd = try EtcdServer(scratch: scratch, tls: tls)
+        let etcd = try await EtcdServer(scratch: scratch, tls: tls)
         let identities = try await TestIdentities(["wallet"])
         var options = etcd.options
         options.access = StoreAccess(authorityFile: tls.authority, certificateFile: tls.certificate, keyFile: tls.key)
@@ -59,7 +59,7 @@ struct EtcdAccessTests {
     }
 
     @Test func aNodeWritesBelowItsOwnNameOnly() async throws {
-        let etcd = try EtcdServer([("--auth-token-ttl"), "2"])
+        let etcd = try await EtcdServer([("--auth-token-ttl"), "2"])
         enableRoles(etcd)
         let identities = try await TestIdentities(["wallet"])
         var options = etcd.options
@@ -96,7 +96,7 @@ struct EtcdAccessTests {
 
     /// A stolen login that may write everywhere: the records of services need their keys too.
     @Test func whatIsNotSignedByTheServiceIsLeftOut() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])
         let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
@@ -130,7 +130,7 @@ struct EtcdAccessTests {
 
     /// A genuine record that somebody kept, and wrote again when its time was over.
     @Test func anOldRecordIsLeftOut() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet"])
         let publisher = StorePublisher(etcd: etcd.options, keys: identities.store) { Int64(Date().timeIntervalSince1970) - 3657 }
         let publishing = Task { await publisher.run() }

@@ -10,7 +10,7 @@ struct EtcdScaleTests {
     private static let perNode = 500
 
     @Test(.timeLimit(.minutes(3))) func tenThousandInstancesConverge() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let services = (0..<50).map { "service-\($0)" }
         let identities = try await TestIdentities(services)
         var options = etcd.options

@@ -15,7 +15,7 @@ struct EtcdSourceTests {
     }
 
     @Test func operatorsRecordsAreRead() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities([])
         etcd.put("/myelin/services/default/wallet", Self.wallet)
         etcd.put("/other", "is not looked at")
@@ -34,7 +34,7 @@ struct EtcdSourceTests {
     }
 
     @Test func announcementsComeAndGoWithTheirNode() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])
         let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
@@ -61,7 +61,7 @@ struct EtcdSourceTests {
     }
 
     @Test func aSilentNodeVanishesWithItsLease() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet"])
         let lease = etcd.control("lease", "grant", "2").output.split(separator: " ")[1]
         let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
@@ -80,7 +80,7 @@ struct EtcdSourceTests {
     }
 
     @Test func goesOnAfterAKill() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])
         let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
@@ -92,7 +92,7 @@ struct EtcdSourceTests {
             #expect(failure.code == .unreachable && failure.what.contains(etcd.url))
             await #expect(throws: SourceFailure.self) { try await publisher.publish(.of("node-1", ["10.1.0.3:8081": "wallet"])) }
             try await Task.sleep(for: .seconds(1))
-            try etcd.process.start()
+            try await etcd.process.start()
             try await reports.wait("the new one, without a gap") { records, _ in records.endpoints == ["wallet 10.1.0.3:8081"] }
             for case .records(let records, _) in await reports.all { #expect(records.endpoints.count == 1) }
         }
@@ -102,7 +102,7 @@ struct EtcdSourceTests {
 
     /// Its connections stay, and nothing comes: only the heartbeat tells.
     @Test func noticesAServerThatHangs() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities([])
         etcd.put("/myelin/services/default/wallet", Self.wallet)
         try await Reports.of(source(etcd.options, identities)) { reports in
@@ -116,7 +116,7 @@ struct EtcdSourceTests {
     }
 
     @Test func readsAnewAfterACompaction() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities([])
         for name in ["wallet", "usage"] {
             etcd.put("/myelin/services/default/\(name)", Self.wallet.replacing("wallet", with: name))
@@ -127,7 +127,7 @@ struct EtcdSourceTests {
             _ = try await reports.waitForFailure()
             etcd.process.stop()
             // Another daemon's port for a while, so that the changes happen unseen.
-            let unseen = try EtcdServer(scratch: etcd.scratch)
+            let unseen = try await EtcdServer(scratch: etcd.scratch)
             unseen.control("del", "/myelin/services/default/usage")
             unseen.put("/myelin/services/default/rwa", Self.wallet.replacing("wallet", with: "rwa"))
             unseen.put("/other", "1")
@@ -135,7 +135,7 @@ struct EtcdSourceTests {
                 .first { $0.contains("ModRevision") }!.split(separator: " ").last!
             #expect(unseen.control("compact", String(revision)).status == 0)
             unseen.process.stop()
-            try etcd.process.start()
+            try await etcd.process.start()
             try await reports.wait("wallet and rwa") { records, _ in
                 records.services.map(\.identity).sorted() == [.of("rwa"), .of("wallet")]
             }
@@ -143,7 +143,7 @@ struct EtcdSourceTests {
     }
 
     @Test func readsAnewWhenTheClusterWasRestored() async throws {
-        let etcd = try EtcdServer()
+        let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet"])
         etcd.put("/myelin/services/default/usage", Self.wallet.replacing("wallet", with: "usage"))
         let snapshot = etcd.scratch.path + "/snapshot.db"
@@ -162,7 +162,7 @@ struct EtcdSourceTests {
                     ["etcdctl", "snapshot", "restore", snapshot, "--data-dir", "\(etcd.scratch.path)/restored"],
                     environment: ["ETCDCTL_API": "3"]
                 ).status == 0)
-            let restored = try EtcdServer(scratch: etcd.scratch, data: "restored", port: etcd.process.address.port)
+            let restored = try await EtcdServer(scratch: etcd.scratch, data: "restored", port: etcd.process.address.port)
             // What the node announces is there again too, under a new lease.
             try await reports.wait("usage and the node's own") { records, _ in
                 records.services.map(\.identity).sorted() == [.of("usage"), .of("wallet")]

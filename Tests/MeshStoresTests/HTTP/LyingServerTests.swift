@@ -15,7 +15,7 @@ struct LyingServerTests {
 
     @Test(arguments: LyingServer.Lie.allCases) func etcd(lie: LyingServer.Lie) async throws {
         let scratch = Scratch()
-        let server = try LyingServer.start(lie, in: scratch)
+        let server = try await LyingServer.start(lie, in: scratch)
         defer { server.stop() }
         var options = EtcdOptions(servers: ["http://\(server.address)"])
         options.timeout = .seconds(3)
@@ -32,7 +32,7 @@ struct LyingServerTests {
 
     @Test(arguments: LyingServer.Lie.allCases.filter { $0 != .line }) func consul(lie: LyingServer.Lie) async throws {
         let scratch = Scratch()
-        let server = try LyingServer.start(lie, in: scratch)
+        let server = try await LyingServer.start(lie, in: scratch)
         defer { server.stop() }
         var options = ConsulOptions(agent: "http://\(server.address)")
         options.timeout = .seconds(5)

@@ -15,7 +15,7 @@ final class ConsulServer: Sendable {
 
     init(
         scratch: Scratch = Scratch(), port: UInt16? = nil, name: String = "agent-1", settings: String = "", waitsForLeader: Bool = true
-    ) throws {
+    ) async throws {
         let port = try port ?? StoreProcess.freePort()
         let others = try (0..<3).map { _ in try StoreProcess.freePort() }
         self.scratch = scratch
@@ -27,17 +27,17 @@ final class ConsulServer: Sendable {
              "bind_addr":"127.0.0.1","node_name":"\(name)","server":true,"bootstrap_expect":1,"data_dir":"\(scratch.path)/consul",
              "performance":{"raft_multiplier":1},"node_meta":{"zone":"zone-a","region":"eu"},"disable_update_check":true\(settings)}
             """)
-        process = try StoreProcess(
+        process = try await StoreProcess(
             [Self.program ?? "/usr/bin/consul", "agent", "-config-file", file], address: SocketAddress(ip: .v4Loopback, port: port),
             log: "\(scratch.path)/consul.log")
-        if waitsForLeader { try waitForLeader() }
+        if waitsForLeader { try await waitForLeader() }
     }
 
-    func waitForLeader() throws {
+    func waitForLeader() async throws {
         let deadline = ContinuousClock.now + .seconds(20)
         while !ask("GET", "/v1/catalog/nodes").contains("\"Node\"") {
             guard ContinuousClock.now < deadline else { throw StoreProcess.NotStarted(description: "Consul elects no leader") }
-            usleep(50_000)
+            try await Task.sleep(for: .milliseconds(50))
         }
     }
 

@@ -15,7 +15,7 @@ final class EtcdServer: Sendable {
     ///   - port: nil for a free one.
     init(
         scratch: Scratch = Scratch(), data: String = "data", port: UInt16? = nil, tls: TestCertificates? = nil, _ settings: [String] = []
-    ) throws {
+    ) async throws {
         let port = try port ?? StoreProcess.freePort()
         let peer = try StoreProcess.freePort()
         self.scratch = scratch
@@ -32,7 +32,7 @@ final class EtcdServer: Sendable {
                 "--cert-file", tls.certificate, "--key-file", tls.key, "--trusted-ca-file", tls.authority, "--client-cert-auth",
             ]
         }
-        process = try StoreProcess(
+        process = try await StoreProcess(
             command + settings, address: SocketAddress(ip: .v4Loopback, port: port), log: "\(scratch.path)/etcd.log")
     }
 
@@ -45,11 +45,11 @@ final class EtcdServer: Sendable {
     }
 
     @discardableResult
-    func control(_ arguments: String..., user: String? = nil, input: String? = nil) -> (status: Int32, output: String) {
+    func control(_ arguments: String..., user: String? = nil) -> (status: Int32, output: String) {
         var command = ["etcdctl", "--endpoints", url]
         if let tls { command += ["--cacert", tls.authority, "--cert", tls.certificate, "--key", tls.key] }
         if let user { command += ["--user", user] }
-        return run(command + arguments, environment: ["ETCDCTL_API": "3"], input: input)
+        return run(command + arguments, environment: ["ETCDCTL_API": "3"])
     }
 
     func put(_ key: String, _ value: String) { control("put", key, value) }

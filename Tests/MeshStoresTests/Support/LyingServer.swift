@@ -54,10 +54,10 @@ enum LyingServer {
         Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
         """#
 
-    static func start(_ lie: Lie, in scratch: Scratch) throws -> StoreProcess {
+    static func start(_ lie: Lie, in scratch: Scratch) async throws -> StoreProcess {
         let port = try StoreProcess.freePort()
         let file = scratch.file("lie.py", program)
-        return try StoreProcess(
+        return try await StoreProcess(
             ["/usr/bin/env", "python3", file, "\(port)", lie.rawValue], address: SocketAddress(ip: .v4Loopback, port: port),
             log: "\(scratch.path)/lie.log")
     }

@@ -15,16 +15,16 @@ final class StoreProcess: Sendable {
     private let process = Mutex<Process?>(nil)
 
     /// - Parameter address: answers once it is up.
-    init(_ command: [String], address: SocketAddress, log: String) throws {
+    init(_ command: [String], address: SocketAddress, log: String) async throws {
         self.command = command
         self.address = address
         self.log = log
-        try start()
+        try await start()
     }
 
     deinit { stop() }
 
-    func start() throws {
+    func start() async throws {
         let server = Process()
         server.executableURL = URL(fileURLWithPath: command[0])
         server.arguments = Array(command.dropFirst())
@@ -38,7 +38,7 @@ final class StoreProcess: Sendable {
             guard ContinuousClock.now < deadline, server.isRunning else {
                 throw NotStarted(description: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "no log")
             }
-            usleep(20_000)
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 
@@ -98,23 +98,21 @@ final class Scratch: Sendable {
 }
 
 /// A program's exit status and output.
+///
+/// The output goes through a file: the write end of a pipe would be inherited by servers that another test starts at the same moment, and
+/// never come to its end.
 @discardableResult
-func run(_ arguments: [String], environment: [String: String] = [:], input: String? = nil) -> (status: Int32, output: String) {
+func run(_ arguments: [String], environment: [String: String] = [:]) -> (status: Int32, output: String) {
+    let scratch = Scratch()
+    let file = scratch.file("output", "")
     let process = Process()
-    let pipe = Pipe()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardOutput = pipe
-    process.standardError = pipe
-    if let input {
-        let stdin = Pipe()
-        process.standardInput = stdin
-        stdin.fileHandleForWriting.write(Data(input.utf8))
-        try! stdin.fileHandleForWriting.close()
-    }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle(forWritingAtPath: file)
+    process.standardError = process.standardOutput
     try! process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
     process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+    return (process.terminationStatus, (try? String(contentsOfFile: file, encoding: .utf8)) ?? "")
 }

@@ -91,13 +91,20 @@ let package = Package(
         mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
+        mesh(
+            "MeshStores",
+            [
+                "MeshTypes", "MeshTLS", "MeshProtocols", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", httpClient, nioCore,
+                nioPosix,
+                nioSSL,
+            ]),
         mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
         mesh(
             "MeshControl",
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
                 "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
-                "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
+                "MeshConfig", "MeshRegistry", "MeshStores", "MeshTelemetry", "MeshAdmin", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
@@ -136,6 +143,9 @@ let package = Package(
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig", "MeshRegistry"]),
+        tests(
+            "MeshStoresTests",
+            ["MeshTypes", "MeshSystem", "MeshTLS", "MeshPolicy", "MeshIdentity", "MeshConfig", "MeshRegistry", "MeshStores"]),
         tests("MeshAdminTests", ["MeshTypes", "MeshTelemetry", "MeshAdmin", "myelinctl", httpClient, nioCore, nioHTTP1, logging]),
         tests(
             "MeshControlTests",

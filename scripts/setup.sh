@@ -39,6 +39,9 @@ test_packages="
 nodejs|an unmodified server
 gunicorn|an unmodified server
 redis-server|where nodes count global limits
+etcd-server|a store that the registry reads
+etcd-client|writes records into etcd as an operator would
+dnsmasq-base|a DNS server that the registry asks
 python3-venv|Envoy, gRPC and WebSocket for the tests come from PyPI
 wrk|an unmodified client
 nghttp2-client|an unmodified client (h2load)

@@ -16,6 +16,7 @@ extension NodeAdmin {
         families += parts.sharedLimits?.families() ?? []
         families += healthFamilies()
         families += await registryFamilies()
+        families.append(await registry.stores.refusedRecords())
         return MetricFamily.exposition(families)
     }
 

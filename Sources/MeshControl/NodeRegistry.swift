@@ -1,5 +1,6 @@
 internal import Logging
 internal import MeshConfig
+internal import MeshIdentity
 internal import MeshRegistry
 internal import MeshSystem
 internal import MeshTypes
@@ -11,17 +12,20 @@ final class NodeRegistry: Sendable {
     /// nil without rules.
     let discovery: Discovery?
     let announcer: Announcer
+    let stores: NodeStores
     private let files: FilesSource?
     private let sources: [any RegistrySource]
 
     /// - Parameter apply: gets each new state.
     init(
-        _ configuration: NodeConfiguration, itself: Node, files: FilesSource?, log: Logger,
+        _ configuration: NodeConfiguration, itself: Node, files: FilesSource?, identities: IdentityStore, log: Logger,
         apply: @escaping @Sendable (RegistryState) async -> Void
     ) {
         let journal = RegistryJournal(log: log)
         let directory = configuration.stateDirectory + "/registry"
-        let announcer = Announcer(Self.publishers(configuration)) { source, failure in
+        let stores = NodeStores(configuration, identities: identities)
+        self.stores = stores
+        let announcer = Announcer(stores.publishers) { source, failure in
             log.error("a store is not told of this node's endpoints", metadata: ["store": "\(source)", "error": "\(failure)"])
         }
         self.announcer = announcer
@@ -41,14 +45,8 @@ final class NodeRegistry: Sendable {
                 address: configuration.node.address)
         self.files = files
         let own: [(any RegistrySource)?] = [files, embedded, discovery]
-        sources = own.compactMap(\.self) + Self.stores(configuration)
+        sources = own.compactMap(\.self) + stores.sources
     }
-
-    /// Systems that many nodes share, as sources.
-    private static func stores(_ configuration: NodeConfiguration) -> [any RegistrySource] { [] }
-
-    /// The same systems, as far as this node writes into them.
-    private static func publishers(_ configuration: NodeConfiguration) -> [any RegistryPublisher] { [] }
 
     /// What is known without asking anybody: applied when this returns.
     func load() async {

@@ -57,6 +57,16 @@ package actor IdentityStore {
     /// The roots that peers are checked against, DER; empty before the first success.
     package func trustedRoots() -> [[UInt8]] { trust?.rootsDER ?? [] }
 
+    /// What statements about `service` are signed with and checked against; nil while there is no certificate, or no root.
+    package func statementKey(of service: ServiceIdentity) -> StatementKey? {
+        records[service]?.current.map {
+            StatementKey(
+                identity: $0.credential.identity, chainDER: $0.chainDER, notAfter: $0.credential.notAfter, key: $0.key)
+        }
+    }
+
+    package func trustBundle() -> TrustBundle? { trust }
+
     /// In order of name.
     package func statuses() -> [CertificateStatus] { records.keys.sorted().compactMap { records[$0]?.status } }
 

@@ -46,7 +46,7 @@ enum NodeDocument {
         set(&result.namespace, root["namespace"]?.label())
         set(&result.stateDirectory, root["state"]?.absolutePath())
         set(&result.runDirectory, root["run"]?.absolutePath())
-        set(&result.registry, root["registry"].map(RegistryDocument.registry))
+        set(&result.registry, root["registry"].map { RegistryDocument.registry($0, namespace: result.namespace) })
         set(&result.policy, root["policy"]?.absolutePath())
         set(&result.aliases, root["aliases"].map(aliases))
         set(&result.workers, root["workers"]?.integer(in: 1...maximumWorkers))
@@ -118,7 +118,7 @@ enum NodeDocument {
     }
 
     /// An address, with port 53 unless it names one.
-    private static func server(_ value: DocumentValue) -> SocketAddress? {
+    static func server(_ value: DocumentValue) -> SocketAddress? {
         guard let text = value.string() else { return nil }
         if let ip = IPAddress(text) { return SocketAddress(ip: ip, port: 53) }
         return value.socketAddress()

@@ -16,7 +16,7 @@ package struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
         let scheme = text.prefix { $0 != ":" }
         guard scheme == "redis" || scheme == "rediss", text.dropFirst(scheme.count).hasPrefix("://") else { return nil }
         let parts = text.dropFirst(scheme.count + 3).split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let (host, port) = Self.authority(parts[0]) else { return nil }
+        guard let (host, port) = Self.authority(parts[0], defaultPort: Self.defaultPort) else { return nil }
         let path = parts.count == 2 ? String(parts[1]) : ""
         guard let database = path.isEmpty ? 0 : Int(path), (0...Self.highestDatabase).contains(database) else { return nil }
         self.host = host
@@ -26,7 +26,7 @@ package struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// A name, an IPv4 address, or an IPv6 address in brackets, and perhaps a port.
-    private static func authority(_ text: Substring) -> (host: String, port: Int)? {
+    static func authority(_ text: Substring, defaultPort: Int) -> (host: String, port: Int)? {
         var rest = text
         let host: String
         if text.hasPrefix("[") {

@@ -10,6 +10,7 @@ extension NodeConfiguration {
         package var files: String? = defaultFiles
         /// The source that comes first wins a conflict; those that are not named follow in the order of `SourceName.Kind`.
         package var order: [SourceName] = []
+        package var stores = Stores()
         /// A source whose records all vanish at once must say so for this long before it is believed.
         package var emptyGrace = defaultGrace
 
@@ -34,9 +35,9 @@ extension NodeConfiguration {
 
 /// Reads `registry:` of `node.yaml`: the path of the files, or a mapping that names several sources.
 enum RegistryDocument {
-    private static let keys = ["files", "order", "empty_grace"]
+    private static let keys = ["files", "order", "empty_grace"] + StoresDocument.keys
 
-    static func registry(_ value: DocumentValue) -> NodeConfiguration.Registry {
+    static func registry(_ value: DocumentValue, namespace: String) -> NodeConfiguration.Registry {
         var registry = NodeConfiguration.Registry()
         guard value.isMapping else {
             if let path = value.absolutePath() { registry.files = path }
@@ -44,6 +45,7 @@ enum RegistryDocument {
         }
         guard let mapping = value.mapping(keys: keys) else { return registry }
         registry.files = mapping["files"]?.absolutePath()
+        registry.stores = StoresDocument.stores(mapping, namespace: namespace)
         registry.order = mapping["order"].map(order) ?? []
         if let grace = mapping["empty_grace"]?.duration(in: .seconds(1) ... .seconds(24 * 3600)) { registry.emptyGrace = grace }
         return registry
@@ -72,6 +74,7 @@ extension NodeConfiguration.Registry {
         if let files { lines.append("  files: \(quoted(files))") }
         lines.append("  order: [\(order.map(\.description).joined(separator: ", "))]")
         lines.append("  empty_grace: \(emptyGrace.short)")
+        lines += stores.rendered(quoted: quoted)
         return lines
     }
 }

@@ -7,7 +7,7 @@ package protocol RegistryPublisher: Sendable {
     /// Makes the store say of this node what `announcement` says, and nothing else; it takes the place of the one before. Returns when
     /// the store has it.
     ///
-    /// What is written must be signed with the node's identity (`AnnouncementSigner`) and must vanish by itself, by a lease or a
+    /// What is written must be signed so that who may write into the store may not speak for a service, and must vanish by itself, by a lease or a
     /// session, when the node is gone.
     func publish(_ announcement: NodeAnnouncement) async throws(SourceFailure)
 

@@ -2,7 +2,7 @@ internal import MeshConfig
 internal import MeshPolicy
 internal import MeshTypes
 
-/// Reads the records of one file: a mapping of `nodes:`, `services:` and `workloads:`, a list of services, or one service.
+/// Reads the records of one file: a mapping of `nodes:`, `services:` and `workloads:`, a list of services, one service, or one node.
 struct RecordReader {
     private static let serviceKeys = ["service", "namespace", "host", "port", "protocol", "metadata", "endpoints"]
     private static let defaultTunnelPort: UInt16 = 15008
@@ -14,6 +14,8 @@ struct RecordReader {
     func read(_ root: DocumentValue, into records: inout RegistryRecords) {
         if root.isList {
             for element in root.list() ?? [] { service(element, into: &records) }
+        } else if root.hasKey("name") {
+            node(root, into: &records)
         } else if root.hasKey("service") {
             service(root, into: &records)
         } else if let mapping = root.mapping(keys: ["nodes", "services", "workloads"]) {

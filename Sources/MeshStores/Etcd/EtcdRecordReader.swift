@@ -1,0 +1,67 @@
+internal import MeshConfig
+internal import MeshPolicy
+internal import MeshRegistry
+internal import MeshTypes
+
+/// Reads the value of one key.
+struct EtcdRecordReader: Sendable {
+    let keys: EtcdKeys
+    /// Of services that name none.
+    let namespace: String
+    let check: AnnouncementCheck
+
+    /// - Parameter now: seconds since the epoch.
+    func entry(_ key: String, _ value: [UInt8], now: Int64) -> StoreCatalog.Entry {
+        let place = "etcd:" + StoreError.printable(key)
+        do throws(AnnouncementRefusal) {
+            switch keys.place(of: key) {
+            case .node(let name): return try node(name, value, place)
+            case .service(let identity): return service(identity, value, place)
+            case .instance(let instance):
+                let location = RuleLocation(file: place, line: 0, column: 0)
+                let found = try check.endpoint(try SignedAnnouncement(reading: value), at: instance, location: location, now: now)
+                return .endpoint(found.record, found.validity)
+            case nil:
+                return Self.wrong(
+                    place, "is no record's key",
+                    "records lie at nodes/<node>, services/<namespace>/<service> and instances/<node>/<namespace>/<service>/<address>")
+            }
+        } catch { return .dropped(error, error.errors(at: place)) }
+    }
+
+    private func node(_ name: String, _ value: [UInt8], _ place: String) throws(AnnouncementRefusal) -> StoreCatalog.Entry {
+        guard let announcement = try? SignedAnnouncement(reading: value) else {
+            return operators(value, place) { records in
+                records.services.isEmpty && records.workloads.allSatisfy { $0.node == name } && records.nodes.count == 1
+                    && records.nodes[0].node.name == name ? nil : "holds another record than the node \(name)"
+            }
+        }
+        var records = RegistryRecords()
+        records.nodes = [
+            try AnnouncedNode(reading: announcement.record).record(at: name, location: RuleLocation(file: place, line: 0, column: 0))
+        ]
+        return .records(records)
+    }
+
+    private func service(_ identity: ServiceIdentity, _ value: [UInt8], _ place: String) -> StoreCatalog.Entry {
+        operators(value, place) { records in
+            records.nodes.isEmpty && records.workloads.isEmpty && records.services.count == 1
+                && records.services[0].identity == identity ? nil : "holds another record than the service \(identity)"
+        }
+    }
+
+    /// What an operator wrote, in the form of the files. - Parameter objection: to what it says, at this place.
+    private func operators(
+        _ value: [UInt8], _ place: String, objection: (RegistryRecords) -> String?
+    ) -> StoreCatalog.Entry {
+        do throws(DocumentErrors) {
+            let records = try RecordDocument.read(value, place: place, namespace: namespace)
+            guard let what = objection(records) else { return .records(records) }
+            return Self.wrong(place, what, "give it a key of its own")
+        } catch { return .dropped(.malformed, error) }
+    }
+
+    private static func wrong(_ place: String, _ message: String, _ suggestion: String) -> StoreCatalog.Entry {
+        .dropped(.malformed, DocumentErrors([DocumentError(file: place, message: message, suggestion: suggestion)]))
+    }
+}

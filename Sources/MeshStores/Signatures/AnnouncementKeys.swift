@@ -1,0 +1,13 @@
+package import MeshIdentity
+package import MeshTLS
+package import MeshTypes
+
+/// The identities of this node, as far as announcements need them.
+package protocol AnnouncementKeys: Sendable {
+    /// nil while the service has no certificate here.
+    func statementKey(of service: ServiceIdentity) async -> StatementKey?
+    /// The roots that others' certificates descend from; nil before they are known.
+    func trustBundle() async -> TrustBundle?
+}
+
+extension IdentityStore: AnnouncementKeys {}

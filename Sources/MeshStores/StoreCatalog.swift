@@ -1,0 +1,85 @@
+internal import MeshConfig
+internal import MeshRegistry
+internal import MeshTypes
+
+/// The records of one store by their keys, each read and judged once, when it changed.
+struct StoreCatalog {
+    /// What became of one key's value.
+    enum Entry {
+        /// Written by an operator, or a node of itself.
+        case records(RegistryRecords)
+        /// A service with the one endpoint that a node announced.
+        case endpoint(RegistryRecords.Service, SignedAnnouncement.Validity)
+        /// A service with the one endpoint that something else registered, and perhaps the node of it.
+        case foreign(RegistryRecords)
+        case dropped(AnnouncementRefusal, DocumentErrors)
+    }
+
+    private var entries: [String: Entry] = [:]
+    /// How many are left out now, by reason.
+    private(set) var refusals: [AnnouncementRefusal: Int] = [:]
+    /// Seconds since the epoch: then some record begins or ends to hold.
+    private(set) var nextChange = Int64.max
+
+    /// Keys, also those of records that are left out.
+    var count: Int { entries.count }
+
+    subscript(key: String) -> Entry? {
+        get { entries[key] }
+        set { entries[key] = newValue }
+    }
+
+    mutating func removeAll() { entries.removeAll(keepingCapacity: true) }
+
+    /// Everything that holds at `now`, each service once: an operator's record says its port and protocol, and failing that the first of those
+    /// that announce it.
+    mutating func records(now: Int64) -> (records: RegistryRecords, dropped: [DocumentError]) {
+        var collected = RegistryRecords()
+        var dropped: [DocumentError] = []
+        refusals = [:]
+        nextChange = .max
+        var announced: [RegistryRecords.Service] = []
+        var foreignNodes: [RegistryRecords.NodeRecord] = []
+        // In order of their keys, so that every node and every report prefers the same.
+        for (_, entry) in entries.sorted(by: { $0.key < $1.key }) {
+            switch entry {
+            case .records(let records): collected.append(records)
+            case .endpoint(let service, let validity):
+                if now < validity.from { nextChange = min(nextChange, validity.from) }
+                if now < validity.until { nextChange = min(nextChange, validity.until) }
+                guard validity.holds(now) else {
+                    note(.stale, AnnouncementRefusal.stale.errors(at: service.location.file).errors, &dropped)
+                    continue
+                }
+                announced.append(service)
+            case .foreign(let records):
+                announced += records.services
+                foreignNodes += records.nodes
+            case .dropped(let refusal, let errors): note(refusal, errors.errors, &dropped)
+            }
+        }
+        Self.add(announced, to: &collected)
+        var names = Set(collected.nodes.map(\.node.name))
+        for record in foreignNodes where names.insert(record.node.name).inserted { collected.nodes.append(record) }
+        return (collected, dropped)
+    }
+
+    private static func add(_ announced: [RegistryRecords.Service], to collected: inout RegistryRecords) {
+        var places: [ServiceIdentity: Int] = [:]
+        for (index, service) in collected.services.enumerated() where places[service.identity] == nil { places[service.identity] = index }
+        for service in announced {
+            if let place = places[service.identity] {
+                collected.services[place].endpoints += service.endpoints
+            } else {
+                places[service.identity] = collected.services.count
+                collected.services.append(service)
+            }
+        }
+    }
+
+    private mutating func note(_ refusal: AnnouncementRefusal, _ errors: [DocumentError], _ dropped: inout [DocumentError]) {
+        refusals[refusal, default: 0] += 1
+        guard dropped.count < RegistryBounds.problems else { return }
+        dropped += errors
+    }
+}

@@ -1,0 +1,175 @@
+import Foundation
+import MeshRegistry
+import MeshStores
+import MeshTypes
+import Testing
+
+/// A source and a publisher against Debian's etcd.
+@Suite(.serialized)
+struct EtcdSourceTests {
+    private static let wallet =
+        #"{"service":"wallet","host":"wallet.svc.cluster.local","port":8081,"metadata":{"team":"core","version":"v1.4.0"}}"#
+
+    private func source(_ options: EtcdOptions, _ identities: TestIdentities) -> EtcdSource {
+        EtcdSource(options, namespace: "default", trustDomain: TestIdentities.trustDomain, keys: identities.store)
+    }
+
+    @Test func operatorsRecordsAreRead() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities([])
+        etcd.put("/myelin/services/default/wallet", Self.wallet)
+        etcd.put("/other", "is not looked at")
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("the wallet") { records, _ in records.services.count == 1 }
+            let service = try #require(await reports.records?.services.first)
+            #expect(service.identity == .of("wallet") && service.port == 8081 && service.version == "v1.4.0")
+            #expect(service.location.file == "etcd:/myelin/services/default/wallet")
+            etcd.put("/myelin/services/default/usage", Self.wallet)
+            try await reports.wait("a wrong record") { records, note in records.services.count == 1 && note.dropped.count == 1 }
+            etcd.put("/myelin/services/default/usage", Self.wallet.replacing("wallet", with: "usage"))
+            try await reports.wait("a second one") { records, note in records.services.count == 2 && note.dropped.isEmpty }
+            etcd.control("del", "/myelin/services/default/wallet")
+            try await reports.wait("one less") { records, _ in records.services.map(\.identity) == [.of("usage")] }
+        }
+    }
+
+    @Test func announcementsComeAndGoWithTheirNode() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet", "usage"])
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet", "[fd00::1]:9000": "usage"]))
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("both") { records, _ in records.endpoints == ["usage [fd00::1]:9000", "wallet 10.1.0.2:8081"] }
+            let records = try #require(await reports.records)
+            #expect(records.nodes.map(\.node) == [.of("node-1")] && records.nodes[0].announcer == "node-1")
+            let service = try #require(records.services.first { $0.identity == .of("wallet") })
+            #expect(service.applicationProtocol == .http && service.port == 8081 && service.team == "core")
+            let endpoint = try #require(service.endpoints.first)
+            #expect(endpoint.weight == 3 && endpoint.version == "v1" && endpoint.announcer == "node-1" && !endpoint.isDraining)
+            #expect(endpoint.tunnel == Node.of("node-1").tunnel)
+            let start = ContinuousClock.now
+            try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"], isDraining: true))
+            try await reports.wait("one of them, draining") { records, _ in
+                records.endpoints == ["wallet 10.1.0.2:8081"] && records.services[0].endpoints[0].isDraining && records.nodes[0].isDraining
+            }
+            #expect(ContinuousClock.now - start < .milliseconds(700))
+            publishing.cancel()
+            try await reports.wait("nothing at once", within: .seconds(1)) { records, _ in records.isEmpty }
+        }
+        await publishing.value
+    }
+
+    @Test func aSilentNodeVanishesWithItsLease() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet"])
+        let lease = etcd.control("lease", "grant", "2").output.split(separator: " ")[1]
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+        let value = etcd.get("/myelin/instances/node-1/default/wallet/10.1.0.2:8081")
+        publishing.cancel()
+        await publishing.value
+        #expect(etcd.keys("/myelin/") == [])
+        // The same record, as a node would leave it that lost its power.
+        etcd.control("put", "/myelin/instances/node-1/default/wallet/10.1.0.2:8081", value, "--lease=\(lease)")
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("the endpoint") { records, _ in records.endpoints == ["wallet 10.1.0.2:8081"] }
+            try await reports.wait("none", within: .seconds(5)) { records, _ in records.endpoints == [] }
+        }
+    }
+
+    @Test func goesOnAfterAKill() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet", "usage"])
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("the endpoint") { records, _ in records.endpoints.count == 1 }
+            etcd.process.stop()
+            let failure = try await reports.waitForFailure()
+            #expect(failure.code == .unreachable && failure.what.contains(etcd.url))
+            await #expect(throws: SourceFailure.self) { try await publisher.publish(.of("node-1", ["10.1.0.3:8081": "wallet"])) }
+            try await Task.sleep(for: .seconds(1))
+            try await etcd.process.start()
+            try await reports.wait("the new one, without a gap") { records, _ in records.endpoints == ["wallet 10.1.0.3:8081"] }
+            for case .records(let records, _) in await reports.all { #expect(records.endpoints.count == 1) }
+        }
+        publishing.cancel()
+        await publishing.value
+    }
+
+    /// Its connections stay, and nothing comes: only the heartbeat tells.
+    @Test func noticesAServerThatHangs() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities([])
+        etcd.put("/myelin/services/default/wallet", Self.wallet)
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("the wallet") { records, _ in records.services.count == 1 }
+            etcd.process.pause()
+            let failure = try await reports.waitForFailure(within: .seconds(6))
+            #expect(failure.code == .unreachable)
+            etcd.process.resume()
+            try await reports.wait("the wallet again") { records, _ in records.services.count == 1 }
+        }
+    }
+
+    @Test func readsAnewAfterACompaction() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities([])
+        for name in ["wallet", "usage"] {
+            etcd.put("/myelin/services/default/\(name)", Self.wallet.replacing("wallet", with: name))
+        }
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("two") { records, _ in records.services.count == 2 }
+            etcd.process.pause()
+            _ = try await reports.waitForFailure()
+            etcd.process.stop()
+            // Another daemon's port for a while, so that the changes happen unseen.
+            let unseen = try await EtcdServer(scratch: etcd.scratch)
+            unseen.control("del", "/myelin/services/default/usage")
+            unseen.put("/myelin/services/default/rwa", Self.wallet.replacing("wallet", with: "rwa"))
+            unseen.put("/other", "1")
+            let revision = unseen.control("get", "/other", "-w", "fields").output.split(separator: "\n")
+                .first { $0.contains("ModRevision") }!.split(separator: " ").last!
+            #expect(unseen.control("compact", String(revision)).status == 0)
+            unseen.process.stop()
+            try await etcd.process.start()
+            try await reports.wait("wallet and rwa") { records, _ in
+                records.services.map(\.identity).sorted() == [.of("rwa"), .of("wallet")]
+            }
+        }
+    }
+
+    @Test func readsAnewWhenTheClusterWasRestored() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet"])
+        etcd.put("/myelin/services/default/usage", Self.wallet.replacing("wallet", with: "usage"))
+        let snapshot = etcd.scratch.path + "/snapshot.db"
+        #expect(etcd.control("snapshot", "save", snapshot).status == 0)
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+        for count in 0..<5 {
+            etcd.put("/myelin/services/default/rwa", Self.wallet.replacing("wallet", with: "rwa") + String(repeating: " ", count: count))
+        }
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("three") { records, _ in records.services.count == 3 }
+            etcd.process.stop()
+            #expect(
+                run(
+                    ["etcdctl", "snapshot", "restore", snapshot, "--data-dir", "\(etcd.scratch.path)/restored"],
+                    environment: ["ETCDCTL_API": "3"]
+                ).status == 0)
+            let restored = try await EtcdServer(scratch: etcd.scratch, data: "restored", port: etcd.process.address.port)
+            // What the node announces is there again too, under a new lease.
+            try await reports.wait("usage and the node's own") { records, _ in
+                records.services.map(\.identity).sorted() == [.of("usage"), .of("wallet")]
+            }
+            #expect(restored.keys("/myelin/instances/").count == 1)
+        }
+        publishing.cancel()
+        await publishing.value
+    }
+}

@@ -1,0 +1,118 @@
+import Foundation
+import MeshSystem
+import MeshTypes
+import Synchronization
+
+/// A server that a test starts, hurts and ends.
+final class StoreProcess: Sendable {
+    struct NotStarted: Error, CustomStringConvertible {
+        let description: String
+    }
+
+    let address: SocketAddress
+    private let command: [String]
+    private let log: String
+    private let process = Mutex<Process?>(nil)
+
+    /// - Parameter address: answers once it is up.
+    init(_ command: [String], address: SocketAddress, log: String) async throws {
+        self.command = command
+        self.address = address
+        self.log = log
+        try await start()
+    }
+
+    deinit { stop() }
+
+    func start() async throws {
+        let server = Process()
+        server.executableURL = URL(fileURLWithPath: command[0])
+        server.arguments = Array(command.dropFirst())
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        server.standardOutput = FileHandle(forWritingAtPath: log)
+        server.standardError = FileHandle(forWritingAtPath: log)
+        try server.run()
+        process.withLock { $0 = server }
+        let deadline = ContinuousClock.now + .seconds(15)
+        while !TCPSocket.answers(address, timeout: 100) {
+            guard ContinuousClock.now < deadline, server.isRunning else {
+                throw NotStarted(description: (try? String(contentsOfFile: log, encoding: .utf8)) ?? "no log")
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// At once, without a farewell.
+    func stop() {
+        process.withLock { running in
+            guard let server = running else { return }
+            kill(server.processIdentifier, SIGKILL)
+            server.waitUntilExit()
+            running = nil
+        }
+    }
+
+    /// It keeps its connections and answers nothing.
+    func pause() { process.withLock { _ = $0.map { kill($0.processIdentifier, SIGSTOP) } } }
+    func resume() { process.withLock { _ = $0.map { kill($0.processIdentifier, SIGCONT) } } }
+
+    /// Kilobytes of resident memory.
+    static var ownMemory: Int {
+        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+        return Int(line.split { !$0.isNumber }.first ?? "") ?? 0
+    }
+
+    static func freePort() throws -> UInt16 {
+        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+                _ = bind(socket, name, length)
+                _ = getsockname(socket, name, &length)
+            }
+            return UInt16(bigEndian: pointer.pointee.sin_port)
+        }
+    }
+}
+
+/// A directory of one test, which goes with it.
+final class Scratch: Sendable {
+    let path: String
+
+    init() {
+        path = "\(NSTemporaryDirectory())/myelin-stores-\(UUID().uuidString)"
+        try! FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+
+    func file(_ name: String, _ text: String) -> String {
+        try! text.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
+        return "\(path)/\(name)"
+    }
+}
+
+/// A program's exit status and output.
+///
+/// The output goes through a file: the write end of a pipe would be inherited by servers that another test starts at the same moment, and
+/// never come to its end.
+@discardableResult
+func run(_ arguments: [String], environment: [String: String] = [:]) -> (status: Int32, output: String) {
+    let scratch = Scratch()
+    let file = scratch.file("output", "")
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle(forWritingAtPath: file)
+    process.standardError = process.standardOutput
+    try! process.run()
+    process.waitUntilExit()
+    return (process.terminationStatus, (try? String(contentsOfFile: file, encoding: .utf8)) ?? "")
+}

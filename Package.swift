@@ -87,15 +87,18 @@ let package = Package(
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
         mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient, logging]),
         mesh(
+            "MeshAuthority",
+            ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAdmin", hummingbird, httpClient, nioCore, nioSSL, logging]),
+        mesh(
             "MeshControl",
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
                 "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
-                "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
+                "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", "MeshAuthority", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
-        program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),
+        program("myelind", ["MeshTypes", "MeshIdentity", "MeshConfig", "MeshControl", arguments, logging]),
         program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
@@ -127,6 +130,7 @@ let package = Package(
                 "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
+        tests("MeshAuthorityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAuthority", logging]),
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),

@@ -14,9 +14,9 @@ struct DaemonCommand: AsyncParsableCommand {
             SIGTERM lets flows end and stops; SIGHUP reads the files again and opens the logs again.
             When the daemon is gone, however it went, captured workloads are refused until one is back.
             Exit status: 0 after a stop, 1 when it could not start, 64 on wrong usage, 78 when the configuration is wrong.
-            """)
+            """, subcommands: [AuthorityCommand.self])
 
-    private static let configurationError: Int32 = 78
+    static let configurationError: Int32 = 78
 
     @Option(help: ArgumentHelp("The node's configuration.", valueName: "file"))
     var config = "/etc/myelin/node.yaml"
@@ -64,5 +64,5 @@ struct DaemonCommand: AsyncParsableCommand {
         }
     }
 
-    private static func complain(_ text: String) { FileHandle.standardError.write(Data("myelind: \(text)\n".utf8)) }
+    static func complain(_ text: String) { FileHandle.standardError.write(Data("myelind: \(text)\n".utf8)) }
 }

@@ -8,7 +8,9 @@ extension CertificateStatus {
 
     /// How much of its life is over: 0 at the beginning, 1 at the end; nil while there is none.
     package func age(_ now: Date) -> Double? {
-        guard let notBefore, let notAfter, notAfter > notBefore else { return nil }
-        return now.timeIntervalSince(notBefore) / notAfter.timeIntervalSince(notBefore)
+        guard let notBefore, let notAfter else { return nil }
+        let issued = CertificateProfile.issued(notBefore: notBefore)
+        guard notAfter > issued else { return nil }
+        return max(0, now.timeIntervalSince(issued) / notAfter.timeIntervalSince(issued))
     }
 }

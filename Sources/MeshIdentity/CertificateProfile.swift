@@ -50,6 +50,9 @@ enum CertificateProfile {
             issuerPrivateKey: key)
     }
 
+    /// When a certificate was made: it is valid from before that.
+    static func issued(notBefore: Date) -> Date { notBefore.addingTimeInterval(backdating) }
+
     /// As the issuer says it, so that a path is found by it (RFC 5280 §4.2.1.1).
     private static func keyIdentifier(of issuer: Certificate) -> ArraySlice<UInt8> {
         (try? issuer.extensions.subjectKeyIdentifier)?.keyIdentifier ?? SubjectKeyIdentifier(hash: issuer.publicKey).keyIdentifier

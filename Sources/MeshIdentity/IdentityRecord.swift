@@ -69,7 +69,8 @@ struct IdentityRecord {
     mutating func retry(_ now: Date) {
         if current == nil || failures > 0 { nextAttempt = min(nextAttempt, now) }
         if let current {
-            let half = RenewalSchedule.due(issued: current.notBefore, notAfter: current.notAfter, chance: 1)
+            let issued = CertificateProfile.issued(notBefore: current.notBefore)
+            let half = RenewalSchedule.due(issued: issued, notAfter: current.notAfter, chance: 1)
             nextAttempt = min(nextAttempt, max(half, now))
         }
     }

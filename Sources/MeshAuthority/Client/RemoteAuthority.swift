@@ -42,7 +42,8 @@ package actor RemoteAuthority: CertificateAuthority {
             server: lastError == nil ? options.servers[choice.preferred] : nil,
             nodeCertificate: credential.map {
                 NodeCertificateStatus(
-                    serial: $0.serial, notBefore: Int64($0.notBefore.timeIntervalSince1970), notAfter: Int64($0.notAfter.timeIntervalSince1970))
+                    serial: $0.serial, notBefore: Int64($0.notBefore.timeIntervalSince1970),
+                    notAfter: Int64($0.notAfter.timeIntervalSince1970))
             }, lastError: lastError?.description)
     }
 
@@ -129,6 +130,7 @@ package actor RemoteAuthority: CertificateAuthority {
             adopt(made)
             trust = AuthorityTrust(roots: roots, revoked: .none)
             log.notice("joined", metadata: ["node": "\(options.identity)", "until": "\(made.notAfter.formatted(.iso8601))"])
+            changed.yield()
             try await follow(wait: .zero)
             return .success(made)
         } catch {

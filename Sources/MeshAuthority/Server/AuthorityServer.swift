@@ -14,8 +14,8 @@ package final class AuthorityServer: Sendable {
     let desk: IssuingDesk
     let identity: ServerIdentity
     let log: Logger
-    let nodeRates = Mutex(RequestRates(burst: AuthorityBounds.nodeBurst, rate: AuthorityBounds.nodeRate))
-    let joinRates = Mutex(RequestRates(burst: AuthorityBounds.joinBurst, rate: AuthorityBounds.joinRate))
+    let nodeRates = Mutex(RequestRates(burst: AuthorityBounds.nodeBurst, rate: AuthorityBounds.nodeRate, capacity: AuthorityBounds.rates))
+    let joinRates = Mutex(RequestRates(burst: AuthorityBounds.joinBurst, rate: AuthorityBounds.joinRate, capacity: AuthorityBounds.rates))
     private let address: MeshTypes.SocketAddress
     private let journal: Mutex<(nodes: NodeJournal, isDirty: Bool)>
     private let started = ContinuousClock.now

@@ -1,5 +1,5 @@
 /// Token buckets by name, pure: how often each may ask.
-struct RequestRates {
+package struct RequestRates {
     private struct Bucket {
         var tokens: Double
         /// Seconds on the caller's clock.
@@ -15,7 +15,7 @@ struct RequestRates {
     ///   - burst: questions at once.
     ///   - rate: per second afterwards.
     ///   - capacity: names that are remembered.
-    init(burst: Double, rate: Double, capacity: Int = AuthorityBounds.rates) {
+    package init(burst: Double, rate: Double, capacity: Int) {
         self.burst = burst
         self.rate = rate
         self.capacity = capacity
@@ -23,7 +23,7 @@ struct RequestRates {
 
     /// - Parameter now: seconds, on any clock that does not go back.
     /// - Returns: false if `name` asks too often, or nobody else can be remembered.
-    mutating func admit(_ name: String, now: Double) -> Bool {
+    package mutating func admit(_ name: String, now: Double) -> Bool {
         if buckets[name] == nil, buckets.count >= capacity {
             // A full bucket says no more than none.
             buckets = buckets.filter { min(burst, $0.value.tokens + (now - $0.value.filled) * rate) < burst }

@@ -40,7 +40,8 @@ struct FileStamps: Equatable {
             var status = stat()
             guard stat(path, &status) == 0 else { return nil }
             return Stamp(
-                inode: UInt64(status.st_ino), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec, size: Int(status.st_size))
+                inode: UInt64(status.st_ino), seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec, size: Int(status.st_size)
+            )
         }
     }
 }

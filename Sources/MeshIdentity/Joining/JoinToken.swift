@@ -52,7 +52,9 @@ package struct JoinToken: Sendable, Equatable, CustomStringConvertible {
 
     static func isHex(_ text: String, bytes: Int) -> Bool {
         text.utf8.count == 2 * bytes
-            && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
+            && text.utf8.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
     }
 
     private static func random(_ count: Int) -> String {

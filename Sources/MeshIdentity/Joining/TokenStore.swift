@@ -32,7 +32,8 @@ package struct TokenStore: Sendable {
         }
         let files = try AuthorityDirectory(directory)
         guard try RevocationRecord.read(in: directory).isRevoked(node: node) == false else {
-            throw AuthorityFailure(.revoked, "the node \(node) was revoked", advice: "find out why; then `myelind ca restore --node \(node)`")
+            throw AuthorityFailure(
+                .revoked, "the node \(node) was revoked", advice: "find out why; then `myelind ca restore --node \(node)`")
         }
         if mkdir(folder, 0o700) != 0, errno != EEXIST { throw PrivateFile.failure("cannot make the directory \(folder)", code: errno) }
         guard try sweep(now) < Self.maximumTokens else {

@@ -75,6 +75,12 @@ package final class EmbeddedCA: CertificateAuthority {
         return loaded.withLock { $0.revocations.isRevoked(node: node) }
     }
 
+    /// Also true for one whose node may join again: it needs a new certificate.
+    package func isRevoked(serial: String) -> Bool {
+        refresh()
+        return loaded.withLock { $0.trust.revoked.contains(serial) }
+    }
+
     package func issue(
         for identity: SPIFFEID, requestDER: [UInt8], lifetime: Duration, now: Date
     ) async throws(AuthorityFailure) -> IssuedCertificate {

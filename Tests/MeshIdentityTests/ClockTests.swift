@@ -60,7 +60,7 @@ import Testing
         await store.ensure([.of("wallet")])
         let status = try #require(await store.statuses().first)
         let young = try #require(status.age(clock.now))
-        #expect(young > 0 && young < 0.05)
+        #expect(young >= 0 && young < 0.05)
         let old = try #require(status.age(clock.now.addingTimeInterval(3300)))
         #expect(old > CertificateStatus.urgentShare && old < 1)
     }

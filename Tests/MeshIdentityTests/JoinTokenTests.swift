@@ -76,7 +76,11 @@ import Testing
     }
 
     @Test func thereAreSoManyAndNoMore() throws {
-        for _ in 0..<TokenStore.maximumTokens { _ = try make() }
+        let one = scratch.text("tokens/\(try make().id)")
+        for index in 1..<TokenStore.maximumTokens {
+            let number = String(index, radix: 16)
+            scratch.write("tokens/" + String(repeating: "0", count: 16 - number.count) + number, one)
+        }
         #expect { _ = try make() } throws: { ($0 as? AuthorityFailure)?.code == .full }
         _ = try make(now: Date(timeIntervalSinceNow: 61))
     }

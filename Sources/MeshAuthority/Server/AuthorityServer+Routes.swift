@@ -74,7 +74,7 @@ extension AuthorityServer {
     }
 
     private func node(of question: NodeQuestion) async throws(AuthorityFailure) -> NodeIdentity {
-        let node = try await question.node(desk.authority, identity.trust)
+        let node = try await question.node(desk.authority)
         try admit(nodeRates.withLock { $0.admit(node.name, now: self.seconds) }, node.name)
         return node
     }

@@ -20,7 +20,7 @@ struct NodeQuestion: RequestContext {
     var address: String { channel.remoteAddress?.ipAddress ?? "unknown" }
 
     /// The node whose certificate the connection showed. The chain was checked in the handshake; a connection may be older than its end.
-    func node(_ authority: EmbeddedCA, _ trust: AuthorityTrust) async throws(AuthorityFailure) -> NodeIdentity {
+    func node(_ authority: EmbeddedCA) async throws(AuthorityFailure) -> NodeIdentity {
         let certificate: NIOSSLCertificate?
         do { certificate = try await channel.nioSSL_peerCertificate().get() } catch {
             throw Self.stranger("the connection is gone: \(error)")
@@ -32,7 +32,7 @@ struct NodeQuestion: RequestContext {
         guard TimeInterval(leaf.notAfter) > Date().timeIntervalSince1970 else {
             throw Self.stranger("the certificate of \(node.name) has ended")
         }
-        guard !trust.revoked.contains(leaf.serial), !authority.isRevoked(node: node.name) else {
+        guard !authority.isRevoked(serial: leaf.serial), !authority.isRevoked(node: node.name) else {
             throw AuthorityFailure(
                 .revoked, "the node \(node.name) was revoked",
                 advice: "find out why; `myelind ca restore --node \(node.name)` lets it join again")

@@ -36,7 +36,10 @@ package struct TokenStore: Sendable {
                 .revoked, "the node \(node) was revoked", advice: "find out why; then `myelind ca restore --node \(node)`")
         }
         if mkdir(folder, 0o700) != 0, errno != EEXIST { throw PrivateFile.failure("cannot make the directory \(folder)", code: errno) }
-        guard try sweep(now) < Self.maximumTokens else {
+        // Looking into each is for when there are many.
+        var left = count()
+        if left >= Self.maximumTokens { left = try sweep(now) }
+        guard left < Self.maximumTokens else {
             throw AuthorityFailure(
                 .full, "\(folder) holds \(Self.maximumTokens) tokens that were not used", advice: "remove those that are not needed")
         }
@@ -63,6 +66,8 @@ package struct TokenStore: Sendable {
         let matches = Self.equal(entry.hash, JoinToken.hash(secret))
         guard matches, entry.node == node, Int64(now.timeIntervalSince1970) < entry.expires, unlink(path) == 0 else { throw refused }
     }
+
+    private func count() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0 }
 
     /// Removes what has expired. - Returns: how many are left.
     @discardableResult

@@ -4,17 +4,16 @@ internal import Logging
 internal import MeshConfig
 internal import MeshControl
 
-/// `myelind`: one per node.
-@main
+/// `myelind run`, or `myelind` alone: one per node.
 struct DaemonCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "myelind",
+        commandName: "run",
         abstract: "The daemon of a node: captures the traffic of its workloads and carries it in mutual TLS.",
         discussion: """
             SIGTERM lets flows end and stops; SIGHUP reads the files again and opens the logs again.
             When the daemon is gone, however it went, captured workloads are refused until one is back.
             Exit status: 0 after a stop, 1 when it could not start, 64 on wrong usage, 78 when the configuration is wrong.
-            """, subcommands: [AuthorityCommand.self])
+            """)
 
     static let configurationError: Int32 = 78
 

@@ -91,15 +91,15 @@ import Testing
         try Data(pemText([served.authority.rootDER]).utf8).write(to: URL(fileURLWithPath: roots))
         let port = served.address.port
         let answer = run(
-            "curl", "-sS", "--noproxy", "*", "--max-time", "5", "--cacert", roots, "--cert", pem, "--connect-to",
+            "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--cert", pem, "--connect-to",
             "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/trust")
         #expect(answer.output.contains("not_a_node"), "\(answer)")
         let nobody = run(
-            "curl", "-sS", "--noproxy", "*", "--max-time", "5", "--cacert", roots, "--connect-to",
+            "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--connect-to",
             "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/trust")
         #expect(nobody.output.contains("not_a_node"), "\(nobody)")
         let old = run(
-            "curl", "-sS", "--noproxy", "*", "--max-time", "5", "--cacert", roots, "--tls-max", "1.2", "--connect-to",
+            "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--tls-max", "1.2", "--connect-to",
             "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/roots")
         #expect(old.status != 0, "TLS 1.2 is not spoken")
         await served.stop()

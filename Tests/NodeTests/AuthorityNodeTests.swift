@@ -34,7 +34,7 @@ import Testing
         #expect(try answers("caller", "third"))
         let (first, second) = (lab.nodes[0], lab.nodes[1])
         #expect(try lab.metrics(first).contains("myelin_authority_issued_total{kind=\"joined\"} 2"))
-        #expect(try lab.authority(["status"]).output.contains("node        node-2  up to date"))
+        #expect(try eventually(10) { try lab.authority(["status"]).output.contains("node        node-2  up to date") })
         #expect(try lab.control(second, ["check"]).output.contains("answers at \(first.ipv4):15012"))
         // A restarted node needs no token, also while the authority is away for a moment.
         try lab.restartDaemon(second)

@@ -13,6 +13,8 @@ final class NodeAuthority: Sendable {
     private static let retry = Duration.seconds(5)
     /// How soon a change of the authority's own files is noticed.
     private static let look = Duration.seconds(1)
+    /// The list of revoked certificates is written anew, before its readers want another one.
+    private static let listInterval = Duration.seconds(24 * 3600)
     /// A root that ends within this is spoken of.
     private static let warning: TimeInterval = 30 * 24 * 3600
 
@@ -74,12 +76,21 @@ final class NodeAuthority: Sendable {
     /// An order on the authority's directory is followed without waiting for the store's next look.
     private func follow(_ authority: EmbeddedCA, _ identities: IdentityStore) async {
         var version: String?
+        var written = ContinuousClock.now - Self.listInterval
         while !Task.isCancelled {
-            if let found = try? authority.trust().version, found != version {
-                if version != nil { await identities.renewDue() }
+            if let found = try? authority.trust().version, found != version || ContinuousClock.now - written >= Self.listInterval {
+                if version != nil, found != version { await identities.renewDue() }
                 version = found
+                written = .now
+                writeRevocationList(authority)
             }
             do { try await Task.sleep(for: Self.look) } catch { return }
+        }
+    }
+
+    private func writeRevocationList(_ authority: EmbeddedCA) {
+        do throws(AuthorityFailure) { try authority.writeRevocationList() } catch {
+            log.warning("no list of revoked certificates for programs outside", metadata: ["error": "\(error)"])
         }
     }
 
@@ -120,7 +131,8 @@ final class NodeAuthority: Sendable {
         if let problem = authority.problem { return CheckView("authority", .error, problem.what, remedy: problem.advice) }
         if let failure = serving.withLock({ $0.failure }) {
             return CheckView(
-                "authority", .error, "it cannot be served: \(failure)", remedy: "`ca.serve.listen` must be an address of this node, and free")
+                "authority", .error, "it cannot be served: \(failure)",
+                remedy: "`ca.serve.listen` must be an address of this node, and free")
         }
         let left = authority.rootNotAfter.timeIntervalSinceNow
         let until = authority.rootNotAfter.formatted(.iso8601)
@@ -185,9 +197,9 @@ extension NodeAuthority {
                     MetricSample(labels: [MetricSample.Label("kind", $0.0)], value: Double($0.1))
                 }),
             MetricFamily(
-                name: "myelin_authority_refused_total", help: "Questions of other nodes that were refused, by reason.", kind: .counter,
+                name: "myelin_authority_refused_total", help: "Questions of other nodes that were refused, by code.", kind: .counter,
                 samples: AuthorityFailure.Code.allCases.map {
-                    MetricSample(labels: [MetricSample.Label("reason", $0.rawValue)], value: Double(counts.refused[$0] ?? 0))
+                    MetricSample(labels: [MetricSample.Label("code", $0.rawValue)], value: Double(counts.refused[$0] ?? 0))
                 }),
         ]
         return families
@@ -211,6 +223,10 @@ extension NodeAuthority {
 extension AuthoritySource {
     /// What `ca.intermediate` says.
     package init(_ configuration: NodeConfiguration) {
-        self = configuration.authority.intermediate.map { .intermediate(certificate: $0.certificate, key: $0.key, roots: $0.roots) } ?? .root
+        guard let own = configuration.authority.intermediate else {
+            self = .root
+            return
+        }
+        self = .intermediate(certificate: own.certificate, key: own.key, roots: own.roots)
     }
 }

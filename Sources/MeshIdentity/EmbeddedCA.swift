@@ -145,6 +145,14 @@ package final class EmbeddedCA: CertificateAuthority {
         loaded.withLock { $0.compacted = after }
     }
 
+    /// Writes `crl.pem`, for programs outside the mesh.
+    package func writeRevocationList(now: Date = Date()) throws(AuthorityFailure) {
+        refresh()
+        let (material, record) = loaded.withLock { ($0.material, $0.revocations) }
+        let files = try AuthorityDirectory(directory)
+        try RevocationList.write(record, issuerDER: material.issuerDER, keyPEM: material.keyPEM, in: files, now: now)
+    }
+
     /// Reads what has changed.
     private func refresh() {
         let stamps = FileStamps(Self.watched(directory, source))

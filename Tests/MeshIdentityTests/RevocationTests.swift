@@ -62,6 +62,26 @@ import Testing
         #expect(try authority.trust().revoked.serials == lost)
     }
 
+    /// RFC 5280 §5, as the `openssl` program reads it.
+    @Test func aListForProgramsOutside() throws {
+        let issued = try authority.issue(
+            .service(.of("wallet")), publicKeyDER: TLSPrivateKey().publicKeyDER, lifetime: .seconds(600), now: Date(), to: "node-1")
+        let text64 = Data(issued.chainDER[0]).base64EncodedString(options: .lineLength64Characters)
+        scratch.write("leaf.pem", "-----BEGIN CERTIFICATE-----\n\(text64)\n-----END CERTIFICATE-----\n")
+        func verify() -> (status: Int32, output: String) {
+            run(
+                "openssl", "verify", "-crl_check", "-CAfile", scratch.authority + "/root.pem", "-CRLfile", scratch.authority + "/crl.pem",
+                scratch.authority + "/leaf.pem")
+        }
+        try authority.writeRevocationList()
+        #expect(verify().status == 0, "\(verify())")
+        _ = try revoke(.serial(try ChainCheck.read(issued.chainDER[0]).serial))
+        try authority.writeRevocationList()
+        #expect(verify().status != 0 && verify().output.contains("certificate revoked"), "\(verify())")
+        let text = run("openssl", "crl", "-noout", "-text", "-in", scratch.authority + "/crl.pem").output
+        for part in ["Key Compromise", "X509v3 CRL Number", "Authority Key Identifier"] { #expect(text.contains(part), "\(text)") }
+    }
+
     @Test func whatHasEndedIsForgotten() throws {
         let now = Date()
         _ = try issue("wallet", lifetime: .seconds(60), now: now)

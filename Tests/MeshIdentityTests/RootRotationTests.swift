@@ -99,7 +99,6 @@ import Testing
     /// Between the new key and the new certificate.
     @Test func finishesAnActivationThatWasCutShort() throws {
         try rotation.prepare()
-        scratch.write("previous.key", scratch.text("root.key"))
         scratch.write("previous.pem", scratch.text("root.pem"))
         scratch.write("root.key", scratch.text("next.key"))
         let next = try authority.trust().roots

@@ -72,7 +72,7 @@ import Testing
         try #require(lines.count == 2, "\(answer)")
         #expect(lines[0].contains("\"code\":\"not_placed\"") && !lines[0].contains("chain"), "\(answer)")
         #expect(lines[1].contains("\"chain\":["), "its own service's certificate it may have: \(answer)")
-        #expect(try lab.metrics(lab.nodes[0]).contains("myelin_authority_refused_total{reason=\"not_placed\"} 1"))
+        #expect(try lab.metrics(lab.nodes[0]).contains("myelin_authority_refused_total{code=\"not_placed\"} 1"))
         #expect(lab.daemonLogTail(lab.nodes[0]).contains("does not place default/caller on node-2"))
     }
 

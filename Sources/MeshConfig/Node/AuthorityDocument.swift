@@ -63,7 +63,9 @@ enum AuthorityDocument {
     private static func servers(_ value: DocumentValue) -> [SocketAddress] {
         guard let list = value.list() else { return [] }
         if list.isEmpty { value.report("names no server", "write it as [\"10.0.0.1:\(NodeConfiguration.Authority.defaultPort)\"]") }
-        if list.count > maximumServers { value.report("names \(list.count) servers, where \(maximumServers) are the most", "leave some out") }
+        if list.count > maximumServers {
+            value.report("names \(list.count) servers, where \(maximumServers) are the most", "leave some out")
+        }
         var found: [SocketAddress] = []
         for entry in list {
             guard let server = address(entry) else { continue }
@@ -97,11 +99,13 @@ enum AuthorityDocument {
         let authority = configuration.authority
         if let serve = authority.serve, serve.port == configuration.tunnel.port || serve.port == configuration.metrics.port {
             root["ca"]?.report(
-                "the authority has port \(serve.port), which the tunnel or the metrics have", "use \(NodeConfiguration.Authority.defaultPort)")
+                "the authority has port \(serve.port), which the tunnel or the metrics have",
+                "use \(NodeConfiguration.Authority.defaultPort)")
         }
         guard authority.serve != nil || !authority.servers.isEmpty, !NodeIdentity.isName(configuration.node.name) else { return }
         root["node"]?.report(
-            "the name cannot stand in a node's certificate", "use letters, digits, dots, dashes and underscores, at most \(NodeIdentity.maximumName)")
+            "the name cannot stand in a node's certificate",
+            "use letters, digits, dots, dashes and underscores, at most \(NodeIdentity.maximumName)")
     }
 
     static func rendered(_ configuration: NodeConfiguration, quoted: (String) -> String) -> String {

@@ -12,7 +12,7 @@ struct IssuingMaterial: Sendable {
     /// The narrowest of the issuer and those above it.
     let notBefore: Date
     let notAfter: Date
-    /// Bits of its key's PEM, to sign lists of revoked certificates.
+    /// Of its key, to sign lists of revoked certificates.
     let keyPEM: String
     let issuerDER: [UInt8]
 }

@@ -7,16 +7,15 @@ internal import X509
 /// The embedded authority's key and certificates in its directory.
 ///
 /// `root.key` (PKCS#8 PEM, 0600) and `root.pem` sign. During a change of root `next.key` and `next.pem` are trusted already, or
-/// `previous.key` and `previous.pem` still. `trusted.pem` may hold further roots.
+/// `previous.pem` still. `trusted.pem` may hold further roots.
 enum RootFiles {
     static let key = "root.key"
     static let root = "root.pem"
     static let nextKey = "next.key"
     static let next = "next.pem"
-    static let previousKey = "previous.key"
     static let previous = "previous.pem"
     static let furtherRoots = "trusted.pem"
-    static let all = [key, root, nextKey, next, previousKey, previous, furtherRoots]
+    static let all = [key, root, nextKey, next, previous, furtherRoots]
 
     /// Reads the authority, or makes it on first use.
     static func load(in files: borrowing AuthorityDirectory, trustDomain: String, now: Date) throws(AuthorityFailure) -> IssuingMaterial {

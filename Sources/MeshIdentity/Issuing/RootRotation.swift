@@ -58,13 +58,11 @@ package struct RootRotation: Sendable {
         try expect(.prepared, "activate", "begin with `myelind ca rotate prepare`")
         if !force { try checkSpread(files, now) }
         var steps = try self.steps()
-        guard let nextKey = try files.read(RootFiles.nextKey, secret: true), let key = try files.read(RootFiles.key, secret: true),
-            let root = try files.read(RootFiles.root, secret: false)
+        guard let nextKey = try files.read(RootFiles.nextKey, secret: true), let root = try files.read(RootFiles.root, secret: false)
         else {
             throw AuthorityFailure(
                 .damaged, "\(directory)/\(RootFiles.nextKey) is missing", advice: "remove \(RootFiles.next), and prepare anew")
         }
-        try files.write(RootFiles.previousKey, key, mode: 0o600)
         try files.write(RootFiles.previous, root, mode: 0o644)
         // From here on a crash is finished by whoever opens the directory next (`RootFiles.load`).
         try files.write(RootFiles.key, nextKey, mode: 0o600)
@@ -90,7 +88,6 @@ package struct RootRotation: Sendable {
             }
         }
         try files.remove(RootFiles.previous)
-        try files.remove(RootFiles.previousKey)
         try write(Steps(), in: files)
     }
 

@@ -1,7 +1,7 @@
 /// Which of several authorities to ask, and when again: pure. In order; the next one when one does not answer.
 package struct ServerChoice {
     package static let firstPause = Duration.milliseconds(500)
-    package static let longestPause = Duration.seconds(10)
+    package static let longestPause = Duration.seconds(5)
 
     package let count: Int
     /// The one that answered last.

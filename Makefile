@@ -51,6 +51,7 @@ test: ## everything: build, unit tests in parallel, node tests one by one as roo
 
 unit: ## unit tests and the repository's own lint, in parallel, without privileges (after `make build`)
 	@scripts/consul.sh .build/peers
+	@scripts/peers.sh .build/peers
 	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)'
 
 node-tests: ## tests with real kernel programs and namespaces, as root, one by one (after `make build`)

@@ -100,15 +100,18 @@ let package = Package(
             ]),
         mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
         mesh(
+            "MeshAuthority",
+            ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAdmin", hummingbird, httpClient, nioCore, nioSSL, logging]),
+        mesh(
             "MeshControl",
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
                 "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
-                "MeshConfig", "MeshRegistry", "MeshStores", "MeshTelemetry", "MeshAdmin", logging,
+                "MeshConfig", "MeshRegistry", "MeshStores", "MeshTelemetry", "MeshAdmin", "MeshAuthority", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
-        program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),
+        program("myelind", ["MeshTypes", "MeshIdentity", "MeshConfig", "MeshControl", arguments, logging]),
         program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
@@ -140,6 +143,7 @@ let package = Package(
                 "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
+        tests("MeshAuthorityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAuthority", logging]),
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig", "MeshRegistry"]),

@@ -70,6 +70,8 @@ package final class Daemon: Sendable {
         await withTaskGroup { [parts, documents, registry, administration] group in
             group.addTask { await parts.reconciler.run() }
             group.addTask { await parts.identities.run() }
+            group.addTask { await parts.authority.run(parts.reconciler, parts.identities) }
+            group.addTask { await parts.clock.run(parts.identities) }
             group.addTask { for await _ in parts.identities.changes { parts.reconciler.wake() } }
             group.addTask { await documents.watch() }
             group.addTask { await registry.run() }

@@ -10,7 +10,7 @@ extension NodeAdmin {
     func checks() async -> [CheckView] {
         [
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
-            checkTables(), checkClock(),
+            checkTables(), checkClock(), await parts.authority.check(), parts.clock.check(),
         ]
             + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + (await checkRegistry()) + (await checkPeers())
     }
@@ -31,12 +31,16 @@ extension NodeAdmin {
     }
 
     private func checkCertificates() async -> CheckView {
-        let bad = await parts.identities.statuses().filter { $0.state != .valid }
+        let statuses = await parts.identities.statuses()
+        let remedy = "see `myelinctl certificates`, and the authority: \(parts.authority.place)"
+        if let old = CertificateAge.oldest(statuses, now: Date()) {
+            return CheckView("certificates", old.isUrgent ? .error : .warning, old.text, remedy: remedy)
+        }
+        let bad = statuses.filter { $0.state != .valid }
         guard let first = bad.first else { return CheckView("certificates", .ok, "all services of this node have a valid certificate") }
         return CheckView(
             "certificates", first.state == .failing ? .warning : .error,
-            "\(bad.count) not in order, first \(first.service): \(first.lastError ?? first.state.rawValue)",
-            remedy: "see `myelinctl certificates`, and the authority in \(configuration.authorityDirectory)")
+            "\(bad.count) not in order, first \(first.service): \(first.lastError ?? first.state.rawValue)", remedy: remedy)
     }
 
     private func checkWorkloads() async -> CheckView {

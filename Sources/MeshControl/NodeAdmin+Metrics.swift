@@ -1,3 +1,4 @@
+internal import Foundation
 internal import MeshAdmin
 internal import MeshBPF
 internal import MeshDataPlane
@@ -17,6 +18,8 @@ extension NodeAdmin {
         families += healthFamilies()
         families += await registryFamilies()
         families.append(await registry.stores.refusedRecords())
+        families += await parts.authority.families() + CertificateAge.families(await parts.identities.statuses(), now: Date())
+        families += parts.clock.families()
         return MetricFamily.exposition(families)
     }
 
@@ -37,6 +40,9 @@ extension NodeAdmin {
             single("myelin_captured_connections_total", "Captured connections that were accepted.", .counter, total(\.accepted)),
             single("myelin_tunnels_opened_total", "Tunnels that were established.", .counter, total(\.tunnelsOpened)),
             single("myelin_tunnels_failed_total", "Tunnels that could not be established, or broke.", .counter, total(\.tunnelsFailed)),
+            single(
+                "myelin_tunnels_revoked_total", "Tunnels that ended because a certificate of them was revoked.", .counter,
+                total(\.tunnelsRevoked)),
             single(
                 "myelin_connections_without_record_total", "Connections to the capture port that the kernel did not send.", .counter,
                 total(\.withoutRecord)),

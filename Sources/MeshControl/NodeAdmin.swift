@@ -67,6 +67,7 @@ final class NodeAdmin: AdminSource {
         if let failure = await parts.reconciler.addressFailure {
             problems.append(StatusView.Problem(what: failure, remedy: "widen dns.virtual_v4"))
         }
+        if let problem = await parts.authority.problem() { problems.append(problem) }
         if let problem = parts.sharedLimits?.problem { problems.append(problem) }
         if let warning = parts.addressWarning {
             problems.append(StatusView.Problem(what: warning, remedy: "no action: it is written anew"))

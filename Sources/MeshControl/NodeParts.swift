@@ -19,12 +19,14 @@ struct NodeParts {
     let capture: Capture
     let names: NameServer
     let dataPlane: DataPlane
+    let authority: NodeAuthority
     let identities: IdentityStore
     let enrolment: Enrolment
     let reconciler: Reconciler
     let flowLog: FlowLog
     let pump: KernelEventPump
     let breakers: BreakerWatch
+    let clock: ClockWatch
     /// nil where no Redis is named.
     let sharedLimits: SharedLimits?
     /// Why old virtual addresses were not kept, if so.
@@ -35,15 +37,16 @@ struct NodeParts {
         let mount = try Self.cgroupMount()
         tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
         itself = Node(locality: configuration.locality, tunnel: tunnel)
-        let authority = try Self.authority(configuration)
+        authority = try NodeAuthority(configuration, log: log)
         let capture = try Self.attach(configuration, mount: mount)
         self.capture = capture
         identities = IdentityStore(
-            authority: authority, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
+            authority: authority.signer, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
         let rings = (0..<configuration.workers).map { _ in FlowRing() }
         let kernelRing = FlowRing()
         pump = KernelEventPump(capture: capture, ring: kernelRing)
         flowLog = Self.flowLog(configuration, rings: rings + [kernelRing], numbers: numbers)
+        clock = ClockWatch(log: log)
         breakers = BreakerWatch(numbers: numbers, log: log)
         sharedLimits = SharedLimits(configuration, log: log)
         do throws(SystemError) {
@@ -97,14 +100,6 @@ struct NodeParts {
                 code: "cgroup", what: "cgroup v2 is not mounted", advice: "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified")
         }
         return mount
-    }
-
-    private static func authority(_ configuration: NodeConfiguration) throws(StartFailure) -> EmbeddedCA {
-        let directory = configuration.authorityDirectory
-        try DaemonDirectories.make(directory, mode: DaemonDirectories.privateMode)
-        do throws(AuthorityFailure) {
-            return try EmbeddedCA.open(directory: directory, trustDomain: configuration.trustDomain)
-        } catch { throw StartFailure(code: "authority_\(error.code.rawValue)", what: error.what, advice: error.advice) }
     }
 
     /// Direct flows and verdicts of a daemon before this one are written in numbers that mean nothing now: refused until the first pass.

@@ -115,6 +115,9 @@ package actor Reconciler {
         builder.workloads = await parts.enrolment.workloads
         await parts.identities.ensure(Set(builder.workloads.map(\.workload.service)))
         let credentials = await parts.identities.credentials()
+        let revoked = await parts.identities.revoked()
+        if revoked != builder.revoked { isDirty = true }
+        builder.revoked = revoked
         if !same(credentials, published) { isDirty = true }
         guard isDirty else { return }
         isDirty = false

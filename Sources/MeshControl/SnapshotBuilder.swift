@@ -13,6 +13,7 @@ package struct SnapshotBuilder {
     package var registry = RegistryState.empty
     package var policy: PolicySet
     package var credentials: [ServiceIdentity: TLSCredential] = [:]
+    package var revoked = RevokedSerials.none
     package var workloads: [EnrolledWorkload] = []
 
     package init(node: Node, trustDomain: String, clusterDomain: String, numbers: ServiceNumbers, policy: PolicySet) {
@@ -27,6 +28,7 @@ package struct SnapshotBuilder {
     package func build(generation: UInt64, addresses: [ServiceIdentity: [IPAddress]]) -> Snapshot {
         var parts = SnapshotParts(
             generation: generation, node: node, trustDomain: trustDomain, clusterDomain: clusterDomain, policy: policy)
+        parts.revoked = revoked
         for record in registry.services {
             guard let id = numbers.number(of: record.identity) else { continue }
             let service = SnapshotService(

@@ -99,6 +99,7 @@ package struct WorkerCounters: Sendable {
     package var tunnels: UInt64 = 0
     package var tunnelsOpened: UInt64 = 0
     package var tunnelsFailed: UInt64 = 0
+    package var tunnelsRevoked: UInt64 = 0
     package var withoutRecord: UInt64 = 0
     package var descriptorsExhausted: UInt64 = 0
     package var requests: UInt64 = 0

@@ -9,10 +9,12 @@ extension Worker {
         for message in mailbox.take() {
             switch message {
             case .adopt(let snapshot):
+                let before = self.snapshot?.revoked
                 self.snapshot = snapshot
                 decisions.removeAll(keepingCapacity: true)
                 counters.generation = snapshot.generation
                 generation.store(snapshot.generation, ordering: .relaxed)
+                endRevoked(by: snapshot.revoked, before: before)
             case .capture(let listener): addListener(listener)
             case .release(let namespace): removeListeners(of: namespace)
             case .serveTunnel(let listener): serveTunnels(listener)

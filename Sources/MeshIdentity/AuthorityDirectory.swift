@@ -42,6 +42,26 @@ struct AuthorityDirectory: ~Copyable {
         }
     }
 
+    /// Removes a file; one that is not there is no error.
+    borrowing func remove(_ name: String) throws(AuthorityFailure) {
+        guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else {
+            throw PrivateFile.failure("cannot remove \(path)/\(name)", code: errno)
+        }
+    }
+
+    /// Adds to the end of a file, which is made if it is missing; on the disk when this returns.
+    /// - Returns: the file's size afterwards.
+    borrowing func append(_ name: String, _ bytes: [UInt8], mode: UInt32) throws(AuthorityFailure) -> Int {
+        let file = "\(path)/\(name)"
+        do throws(SystemError) {
+            let target = try FileDescriptor.open(file, flags: O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, mode: mode)
+            try Self.store(bytes, into: target, path: file)
+            return Int(lseek(target.raw, 0, SEEK_END))
+        } catch {
+            throw PrivateFile.failure("cannot write \(file)", code: error.code)
+        }
+    }
+
     private static func store(_ bytes: [UInt8], into target: borrowing FileDescriptor, path: String) throws(SystemError) {
         var offset = 0
         let descriptor = target.raw

@@ -16,6 +16,20 @@ package struct AuthorityFailure: Error, Sendable, CustomStringConvertible {
         case request
         /// An authority elsewhere does not answer.
         case unreachable
+        /// The registry does not place the service on the node that asks for it.
+        case notPlaced = "not_placed"
+        /// A join token that is unknown, used, expired or another node's.
+        case token
+        /// The node, or its certificate, was revoked.
+        case revoked
+        /// No certificate of a node, where one is needed.
+        case notANode = "not_a_node"
+        /// Asked too often.
+        case tooManyRequests = "too_many_requests"
+        /// A step of a change of root that would cut nodes off.
+        case tooEarly = "too_early"
+        /// A bound of the authority's directory is reached.
+        case full
     }
 
     package let code: Code

@@ -1,4 +1,5 @@
 package import Foundation
+package import MeshTLS
 package import MeshTypes
 
 /// Signs the certificates of this node's services (R1.5).
@@ -6,12 +7,15 @@ package protocol CertificateAuthority: Sendable {
     /// DER of the certificates that peers may descend from; two during a change of authority. May change over time.
     func trustedRoots() async throws(AuthorityFailure) -> [[UInt8]]
 
+    /// Certificates that are refused before they end. May change over time.
+    func revocations() async throws(AuthorityFailure) -> RevokedSerials
+
     /// A certificate for a key that the caller holds.
     /// - Parameters:
-    ///   - publicKeyDER: SubjectPublicKeyInfo of a P-256 key.
+    ///   - requestDER: PKCS#10 of a P-256 key, signed by it.
     ///   - lifetime: from `now`; the authority may give less.
     func issue(
-        for identity: SPIFFEID, publicKeyDER: [UInt8], lifetime: Duration, now: Date
+        for identity: SPIFFEID, requestDER: [UInt8], lifetime: Duration, now: Date
     ) async throws(AuthorityFailure) -> IssuedCertificate
 }
 

@@ -30,28 +30,40 @@ enum CertificateProfile {
             issuerPrivateKey: signer)
     }
 
-    /// A service's certificate as R1.1 says.
-    static func svid(
-        _ identity: SPIFFEID, publicKey: P256.Signing.PublicKey, notBefore: Date, notAfter: Date, root: Certificate,
-        key: P256.Signing.PrivateKey
+    /// A leaf (X.509-SVID §4); a service's as R1.1 says.
+    static func leaf(
+        _ subject: CertificateSubject, publicKey: P256.Signing.PublicKey, notBefore: Date, notAfter: Date, issuer: Certificate,
+        key: Certificate.PrivateKey
     ) throws -> Certificate {
-        let signer = Certificate.PrivateKey(key)
+        let names = subject.dnsName.map { [GeneralName.dnsName($0)] } ?? []
         return try Certificate(
             version: .v3, serialNumber: serial(), publicKey: Certificate.PublicKey(publicKey), notValidBefore: notBefore,
-            notValidAfter: notAfter, issuer: root.subject,
-            subject: try DistinguishedName { CommonName(identity.service.name.label) },
-            signatureAlgorithm: .ecdsaWithSHA256,
+            notValidAfter: notAfter, issuer: issuer.subject, subject: try DistinguishedName { CommonName(subject.commonName) },
             extensions: try Certificate.Extensions {
                 Critical(BasicConstraints.notCertificateAuthority)
                 Critical(KeyUsage(digitalSignature: true))
                 try ExtendedKeyUsage([.serverAuth, .clientAuth])
                 SubjectKeyIdentifier(hash: Certificate.PublicKey(publicKey))
-                AuthorityKeyIdentifier(keyIdentifier: SubjectKeyIdentifier(hash: signer.publicKey).keyIdentifier)
-                SubjectAlternativeNames([
-                    .dnsName(identity.service.serverName), .uniformResourceIdentifier(identity.description),
-                ])
+                AuthorityKeyIdentifier(keyIdentifier: keyIdentifier(of: issuer))
+                SubjectAlternativeNames(names + [.uniformResourceIdentifier(subject.uri)])
             },
-            issuerPrivateKey: signer)
+            issuerPrivateKey: key)
+    }
+
+    /// When a certificate was made: it is valid from before that.
+    static func issued(notBefore: Date) -> Date { notBefore.addingTimeInterval(backdating) }
+
+    /// As the issuer says it, so that a path is found by it (RFC 5280 §4.2.1.1).
+    private static func keyIdentifier(of issuer: Certificate) -> ArraySlice<UInt8> {
+        (try? issuer.extensions.subjectKeyIdentifier)?.keyIdentifier ?? SubjectKeyIdentifier(hash: issuer.publicKey).keyIdentifier
+    }
+
+    /// Upper-case hexadecimal, as OpenSSL writes it.
+    static func serial(of certificate: Certificate) -> String {
+        certificate.serialNumber.bytes.map { byte in
+            let text = String(byte, radix: 16, uppercase: true)
+            return text.count == 1 ? "0" + text : text
+        }.joined()
     }
 
     /// The trust domain that a root was made for; nil if it names none.
@@ -70,7 +82,7 @@ enum CertificateProfile {
     }
 
     /// RFC 5280 appendix A: ub-common-name.
-    private static let commonNameLimit = 64
+    static let commonNameLimit = 64
 
     /// 128 random bits (RFC 5280 §4.1.2.2 allows 160).
     private static func serial() -> Certificate.SerialNumber {

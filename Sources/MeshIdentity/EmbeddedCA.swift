@@ -1,165 +1,204 @@
 internal import Crypto
 package import Foundation
-internal import Glibc
+internal import MeshSystem
+package import MeshTLS
 package import MeshTypes
+internal import Synchronization
 internal import X509
 
-/// The certificate authority inside the daemon (R1.5): a P-256 root key and certificate in a private directory.
+/// The certificate authority inside the daemon (R1.5): signs with a root of its own, or with an intermediate that another authority issued.
 ///
-/// Files: `root.key` (PKCS#8 PEM, 0600), `root.pem`, and optionally `trusted.pem` with further roots that peers may descend from
-/// while the authority is changed.
+/// Its directory is private. It holds the root (see `RootFiles`), what was issued and revoked, and tokens for nodes that join. Files that
+/// change are read anew; while they cannot be used, what was read last stays in force.
 package final class EmbeddedCA: CertificateAuthority {
     package static let minimumLifetime = Duration.seconds(60)
-    private static let keyFile = "root.key"
-    private static let rootFile = "root.pem"
-    private static let extraRootsFile = "trusted.pem"
 
     package let trustDomain: String
-    /// DER.
-    package let rootDER: [UInt8]
-    package let rootNotAfter: Date
-    private let directory: String
-    private let key: P256.Signing.PrivateKey
-    private let root: Certificate
+    package let directory: String
+    /// Whose services it signs for when it is asked in this process; empty: unknown.
+    package let node: String
+    private let source: AuthoritySource
+    private let loaded: Mutex<Loaded>
+
+    private struct Loaded: Sendable {
+        var material: IssuingMaterial
+        var revocations: RevocationRecord
+        var trust: AuthorityTrust
+        var stamps: FileStamps
+        var failure: AuthorityFailure?
+        var compacted = 0
+    }
 
     /// Reads the authority, or makes it on first use. Two daemons that open it at once share one.
-    package static func open(directory: String, trustDomain: String, now: Date = Date()) throws(AuthorityFailure) -> EmbeddedCA {
+    package static func open(
+        directory: String, trustDomain: String, node: String = "", source: AuthoritySource = .root, now: Date = Date()
+    ) throws(AuthorityFailure) -> EmbeddedCA {
         guard SPIFFEID.isTrustDomain(trustDomain) else {
             throw AuthorityFailure(
                 .request, "\"\(trustDomain)\" is not a trust domain",
                 advice: "use lower-case letters, digits, dots and dashes, such as daarion.city")
         }
-        let files = try AuthorityDirectory(directory)
-        let keyPEM = try files.read(keyFile, secret: true)
-        let rootPEM = try files.read(rootFile, secret: false)
-        let key: P256.Signing.PrivateKey
-        let root: Certificate
-        switch (keyPEM, rootPEM) {
-        case (nil, nil):
-            key = P256.Signing.PrivateKey()
-            try files.write(keyFile, Array((key.pemRepresentation + "\n").utf8), mode: 0o600)
-            root = try makeRoot(trustDomain, key, now, in: files)
-        case (let keyPEM?, nil):
-            // Only a creation that was cut short leaves this: the key was never used, or its certificate is made again.
-            key = try parseKey(keyPEM, directory)
-            root = try makeRoot(trustDomain, key, now, in: files)
-        case (nil, _?):
-            throw AuthorityFailure(
-                .damaged, "\(directory)/\(rootFile) is there, but its key \(keyFile) is missing",
-                advice: "restore the key from a backup, or move \(rootFile) away to begin a new authority")
-        case (let keyPEM?, let rootPEM?):
-            key = try parseKey(keyPEM, directory)
-            root = try parseRoot(rootPEM, directory)
-        }
-        let authority = try EmbeddedCA(directory, trustDomain, key, root, now)
-        _ = try authority.extraRoots()
-        return authority
+        return EmbeddedCA(directory, trustDomain, node, source, try load(directory, trustDomain, source, now))
     }
 
-    private init(
-        _ directory: String, _ trustDomain: String, _ key: P256.Signing.PrivateKey, _ root: Certificate, _ now: Date
-    ) throws(AuthorityFailure) {
-        guard root.publicKey == Certificate.PublicKey(key.publicKey) else {
-            throw AuthorityFailure(
-                .damaged, "\(directory)/\(Self.keyFile) is not the key of \(Self.rootFile)", advice: "restore both from one backup")
-        }
-        guard let found = CertificateProfile.trustDomain(of: root), found == trustDomain else {
-            throw AuthorityFailure(
-                .trustDomain,
-                "\(directory) holds the authority of trust domain \(CertificateProfile.trustDomain(of: root) ?? "(none)"), not of \(trustDomain)",
-                advice: "correct `trust_domain`, or give this one another `ca.directory`")
-        }
-        guard root.notValidBefore <= now else {
-            throw AuthorityFailure(
-                .validity, "the root certificate is valid only from \(root.notValidBefore)", advice: "check this node's clock")
-        }
-        guard now < root.notValidAfter else {
-            throw AuthorityFailure(
-                .validity, "the root certificate expired at \(root.notValidAfter)",
-                advice: "begin a new authority in another `ca.directory`")
-        }
-        do {
-            rootDER = try CertificateProfile.der(root)
-        } catch {
-            throw AuthorityFailure(.damaged, "\(Self.rootFile) cannot be encoded: \(error)", advice: "restore it from a backup")
-        }
+    private init(_ directory: String, _ trustDomain: String, _ node: String, _ source: AuthoritySource, _ loaded: Loaded) {
         self.directory = directory
         self.trustDomain = trustDomain
-        self.key = key
-        self.root = root
-        rootNotAfter = root.notValidAfter
+        self.node = node
+        self.source = source
+        self.loaded = Mutex(loaded)
     }
 
-    package func trustedRoots() async throws(AuthorityFailure) -> [[UInt8]] {
-        [rootDER] + (try extraRoots()).filter { $0 != rootDER }
+    /// DER of the certificate that signs.
+    package var issuerDER: [UInt8] { loaded.withLock { $0.material.issuerDER } }
+    /// The root of what is issued, DER.
+    package var rootDER: [UInt8] { loaded.withLock { $0.material.rootsDER[0] } }
+    /// When the issuer, or one above it, ends.
+    package var rootNotAfter: Date { loaded.withLock { $0.material.notAfter } }
+    /// Why the files that were changed last are not in force.
+    package var problem: AuthorityFailure? { loaded.withLock { $0.failure } }
+
+    package func trustedRoots() async throws(AuthorityFailure) -> [[UInt8]] { try trust().roots }
+
+    package func revocations() async throws(AuthorityFailure) -> RevokedSerials { try trust().revoked }
+
+    /// What it distributes now.
+    package func trust() throws(AuthorityFailure) -> AuthorityTrust {
+        refresh()
+        let state = loaded.withLock { $0 }
+        if let failure = state.failure { throw failure }
+        return state.trust
+    }
+
+    package func isRevoked(node: String) -> Bool {
+        refresh()
+        return loaded.withLock { $0.revocations.isRevoked(node: node) }
+    }
+
+    /// Also true for one whose node may join again: it needs a new certificate.
+    package func isRevoked(serial: String) -> Bool {
+        refresh()
+        return loaded.withLock { $0.trust.revoked.contains(serial) }
     }
 
     package func issue(
+        for identity: SPIFFEID, requestDER: [UInt8], lifetime: Duration, now: Date
+    ) async throws(AuthorityFailure) -> IssuedCertificate {
+        let request = try CertificateRequest(der: requestDER)
+        return try issue(.service(identity), publicKeyDER: request.publicKeyDER, lifetime: lifetime, now: now, to: node)
+    }
+
+    /// For a caller that holds the key, or has seen the proof that somebody does.
+    package func issue(
         for identity: SPIFFEID, publicKeyDER: [UInt8], lifetime: Duration, now: Date
     ) async throws(AuthorityFailure) -> IssuedCertificate {
-        guard identity.trustDomain == trustDomain else {
+        try issue(.service(identity), publicKeyDER: publicKeyDER, lifetime: lifetime, now: now, to: node)
+    }
+
+    /// - Parameter node: whom the certificate is handed to; one that was revoked gets none.
+    package func issue(
+        _ subject: CertificateSubject, publicKeyDER: [UInt8], lifetime: Duration, now: Date, to node: String
+    ) throws(AuthorityFailure) -> IssuedCertificate {
+        guard subject.trustDomain == trustDomain else {
             throw AuthorityFailure(
-                .request, "\(identity) is not of trust domain \(trustDomain)", advice: "ask its own authority")
+                .request, "\(subject.uri) is not of trust domain \(trustDomain)", advice: "ask its own authority")
         }
         guard lifetime >= Self.minimumLifetime else {
             throw AuthorityFailure(.request, "a lifetime of \(lifetime) is too short", advice: "use at least \(Self.minimumLifetime)")
         }
-        guard now < root.notValidAfter else {
+        guard !isRevoked(node: node) else {
             throw AuthorityFailure(
-                .validity, "the root certificate expired at \(root.notValidAfter)", advice: "begin a new authority")
+                .revoked, "the node \(node) was revoked", advice: "find out why; `myelind ca restore --node \(node)` lets it join again")
+        }
+        let material = loaded.withLock { $0.material }
+        guard now < material.notAfter else {
+            throw AuthorityFailure(
+                .validity, "the authority's certificate expired at \(material.notAfter)", advice: "begin a new authority")
         }
         guard let publicKey = try? P256.Signing.PublicKey(derRepresentation: publicKeyDER) else {
-            throw AuthorityFailure(.request, "the key for \(identity) is not a P-256 key", advice: "ask with a P-256 key")
+            throw AuthorityFailure(.request, "the key for \(subject.uri) is not a P-256 key", advice: "ask with a P-256 key")
         }
-        let notBefore = max(now.addingTimeInterval(-CertificateProfile.backdating), root.notValidBefore)
-        let notAfter = min(now.addingTimeInterval(lifetime.inSeconds), root.notValidAfter)
+        let notBefore = max(now.addingTimeInterval(-CertificateProfile.backdating), material.notBefore)
+        let notAfter = min(now.addingTimeInterval(lifetime.inSeconds), material.notAfter)
+        let leaf: Certificate
+        let der: [UInt8]
         do {
-            let leaf = try CertificateProfile.svid(
-                identity, publicKey: publicKey, notBefore: notBefore, notAfter: notAfter, root: root, key: key)
-            return IssuedCertificate(
-                chainDER: [try CertificateProfile.der(leaf)], notBefore: leaf.notValidBefore, notAfter: leaf.notValidAfter)
+            leaf = try CertificateProfile.leaf(
+                subject, publicKey: publicKey, notBefore: notBefore, notAfter: notAfter, issuer: material.issuer, key: material.key)
+            der = try CertificateProfile.der(leaf)
         } catch {
-            throw AuthorityFailure(.request, "cannot sign for \(identity): \(error)", advice: "report it: the request looked right")
+            throw AuthorityFailure(.request, "cannot sign for \(subject.uri): \(error)", advice: "report it: the request looked right")
         }
+        try record(leaf, subject, node, now)
+        return IssuedCertificate(
+            chainDER: [der] + material.chainDER, notBefore: leaf.notValidBefore, notAfter: leaf.notValidAfter)
     }
 
-    /// The roots of `trusted.pem`, read anew so that a change needs no restart.
-    private func extraRoots() throws(AuthorityFailure) -> [[UInt8]] {
-        let path = "\(directory)/\(Self.extraRootsFile)"
-        guard let bytes = try PrivateFile.read(path, secret: false) else { return [] }
-        return try PEMFile.certificates(bytes, path: path)
+    /// What was not recorded could not be revoked by service or node: it is not handed over.
+    private func record(_ leaf: Certificate, _ subject: CertificateSubject, _ node: String, _ now: Date) throws(AuthorityFailure) {
+        let entry = IssuedRecord(
+            serial: CertificateProfile.serial(of: leaf), subject: subject.uri, node: node,
+            notAfter: Int64(leaf.notValidAfter.timeIntervalSince1970.rounded(.up)))
+        let files = try AuthorityDirectory(directory)
+        let before = loaded.withLock { $0.compacted }
+        let after = try IssuedJournal.append(entry, in: files, compacted: before, now: now)
+        loaded.withLock { $0.compacted = after }
     }
 
-    private static func makeRoot(
-        _ trustDomain: String, _ key: P256.Signing.PrivateKey, _ now: Date, in files: borrowing AuthorityDirectory
-    ) throws(AuthorityFailure) -> Certificate {
-        let root: Certificate
-        let pem: String
-        do {
-            root = try CertificateProfile.root(trustDomain: trustDomain, key: key, now: now)
-            pem = try root.serializeAsPEM().pemString
+    /// Writes `crl.pem`, for programs outside the mesh.
+    package func writeRevocationList(now: Date = Date()) throws(AuthorityFailure) {
+        refresh()
+        let (material, record) = loaded.withLock { ($0.material, $0.revocations) }
+        let files = try AuthorityDirectory(directory)
+        try RevocationList.write(record, issuerDER: material.issuerDER, keyPEM: material.keyPEM, in: files, now: now)
+    }
+
+    /// Reads what has changed.
+    private func refresh() {
+        let stamps = FileStamps(Self.watched(directory, source))
+        guard loaded.withLock({ $0.stamps != stamps }) else { return }
+        do throws(AuthorityFailure) {
+            var fresh = try Self.load(directory, trustDomain, source, Date())
+            loaded.withLock {
+                fresh.compacted = $0.compacted
+                $0 = fresh
+            }
         } catch {
-            throw AuthorityFailure(.damaged, "cannot make a root certificate: \(error)", advice: "check `trust_domain`")
+            // What is wrong with the files is looked at again when they change; what is wrong with the disk, the next time.
+            loaded.withLock {
+                $0.failure = error
+                if error.code != .storage { $0.stamps = stamps }
+            }
         }
-        try files.write(rootFile, Array((pem + "\n").utf8), mode: 0o644)
-        return root
     }
 
-    private static func parseKey(_ pem: consuming [UInt8], _ directory: String) throws(AuthorityFailure) -> P256.Signing.PrivateKey {
-        var bytes = pem
-        defer { bytes.withUnsafeMutableBytes { explicit_bzero($0.baseAddress!, $0.count) } }
-        guard let key = try? P256.Signing.PrivateKey(pemRepresentation: String(decoding: bytes, as: UTF8.self)) else {
-            throw AuthorityFailure(
-                .damaged, "\(directory)/\(keyFile) is not a P-256 key in PEM", advice: "restore it from a backup")
-        }
-        return key
+    private static func watched(_ directory: String, _ source: AuthoritySource) -> [String] {
+        let own =
+            switch source {
+            case .root: RootFiles.all.map { "\(directory)/\($0)" }
+            case .intermediate(let certificate, let key, let roots): [certificate, key, roots]
+            }
+        return own + ["\(directory)/\(RevocationRecord.file)"]
     }
 
-    private static func parseRoot(_ pem: [UInt8], _ directory: String) throws(AuthorityFailure) -> Certificate {
-        guard let root = try? Certificate(pemEncoded: String(decoding: pem, as: UTF8.self)) else {
-            throw AuthorityFailure(
-                .damaged, "\(directory)/\(rootFile) is not a certificate in PEM", advice: "restore it from a backup")
+    private static func load(
+        _ directory: String, _ trustDomain: String, _ source: AuthoritySource, _ now: Date
+    ) throws(AuthorityFailure) -> Loaded {
+        let files = try AuthorityDirectory(directory)
+        // Taken before the files are read: a change meanwhile is seen the next time.
+        var stamps = FileStamps(watched(directory, source))
+        let material: IssuingMaterial
+        switch source {
+        case .root:
+            material = try RootFiles.load(in: files, trustDomain: trustDomain, now: now)
+            // It may just have made them, and the lock says that nobody else has.
+            stamps = FileStamps(watched(directory, source))
+        case .intermediate(let certificate, let key, let roots):
+            material = try IntermediateFiles.load(certificate: certificate, key: key, roots: roots, trustDomain: trustDomain, now: now)
         }
-        return root
+        let revocations = try RevocationRecord.read(in: directory)
+        return Loaded(
+            material: material, revocations: revocations,
+            trust: AuthorityTrust(roots: material.rootsDER, revoked: revocations.serials), stamps: stamps)
     }
 }

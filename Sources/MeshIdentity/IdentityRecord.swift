@@ -57,6 +57,24 @@ struct IdentityRecord {
         return true
     }
 
+    /// Lets go of a certificate that the authority took back.
+    mutating func revoke(_ revoked: RevokedSerials, now: Date) {
+        guard let current, revoked.contains(current.credential.serial) else { return }
+        self.current = nil
+        lastError = "its certificate \(current.credential.serial) was revoked"
+        nextAttempt = now
+    }
+
+    /// What waits after a failure waits no longer; a renewal that a clock moved out of reach is brought back.
+    mutating func retry(_ now: Date) {
+        if current == nil || failures > 0 { nextAttempt = min(nextAttempt, now) }
+        if let current {
+            let issued = CertificateProfile.issued(notBefore: current.notBefore)
+            let half = RenewalSchedule.due(issued: issued, notAfter: current.notAfter, chance: 1)
+            nextAttempt = min(nextAttempt, max(half, now))
+        }
+    }
+
     /// The same certificate, with peers checked against other roots.
     mutating func trust(_ bundle: TrustBundle) throws(TLSFailure) {
         guard let current else { return }

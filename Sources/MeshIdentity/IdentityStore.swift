@@ -21,6 +21,7 @@ package actor IdentityStore {
     private let clock: any IdentityClock
     private var records: [ServiceIdentity: IdentityRecord] = [:]
     private var trust: TrustBundle?
+    private var revocations = RevokedSerials.none
     /// Why the roots could not be read last time.
     private var trustError: String?
 
@@ -67,6 +68,15 @@ package actor IdentityStore {
 
     package func trustBundle() -> TrustBundle? { trust }
 
+    /// Certificates that peers must not show any more.
+    package func revoked() -> RevokedSerials { revocations }
+
+    /// The authority can be asked again, or the clock was set: what waits for another attempt makes it now.
+    package func retry() async {
+        for service in records.keys { records[service]?.retry(clock.now) }
+        await renewDue()
+    }
+
     /// In order of name.
     package func statuses() -> [CertificateStatus] { records.keys.sorted().compactMap { records[$0]?.status } }
 
@@ -82,6 +92,7 @@ package actor IdentityStore {
     package func renewDue() async {
         dropExpired()
         await followTrust()
+        await followRevocations()
         for service in records.keys.sorted() where records[service]?.isDue(clock.now) == true { await renew(service) }
     }
 
@@ -103,6 +114,15 @@ package actor IdentityStore {
         } catch {
             trustError = error.description
         }
+    }
+
+    /// A certificate of this node's own that was revoked serves no more; another one is asked for at once.
+    private func followRevocations() async {
+        // Without an answer, what was revoked stays so.
+        guard let found = try? await authority.revocations(), found != revocations else { return }
+        revocations = found
+        for service in records.keys { records[service]?.revoke(found, now: clock.now) }
+        changed.yield()
     }
 
     private func adopt(_ roots: [[UInt8]]) throws(AuthorityFailure) {
@@ -137,7 +157,7 @@ package actor IdentityStore {
         do throws(AuthorityFailure) {
             let key = try Self.makeKey()
             let issued = try await authority.issue(
-                for: identity, publicKeyDER: key.publicKeyDER, lifetime: lifetime, now: clock.now)
+                for: identity, requestDER: try Self.request(key), lifetime: lifetime, now: clock.now)
             // Read after the authority answered: the roots may have changed meanwhile.
             guard let trust else {
                 throw AuthorityFailure(
@@ -151,6 +171,12 @@ package actor IdentityStore {
 
     private static func makeKey() throws(AuthorityFailure) -> TLSPrivateKey {
         do throws(TLSFailure) { return try TLSPrivateKey() } catch {
+            throw AuthorityFailure(.request, error.detail, advice: "check the node's memory and OpenSSL")
+        }
+    }
+
+    private static func request(_ key: TLSPrivateKey) throws(AuthorityFailure) -> [UInt8] {
+        do throws(TLSFailure) { return try key.certificateRequest() } catch {
             throw AuthorityFailure(.request, error.detail, advice: "check the node's memory and OpenSSL")
         }
     }

@@ -13,3 +13,11 @@ enum PEMFile {
         }
     }
 }
+
+extension PEMFile {
+    static func text(_ certificatesDER: [[UInt8]]) throws(AuthorityFailure) -> String {
+        do {
+            return try certificatesDER.map { try Certificate(derEncoded: $0).serializeAsPEM().pemString + "\n" }.joined()
+        } catch { throw AuthorityFailure(.damaged, "a certificate cannot be written: \(error)", advice: "report it") }
+    }
+}

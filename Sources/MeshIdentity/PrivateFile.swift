@@ -8,16 +8,16 @@ enum PrivateFile {
 
     /// The bytes of a file; nil if it does not exist.
     /// - Parameter secret: refuse a file that others could read.
-    static func read(_ path: String, secret: Bool) throws(AuthorityFailure) -> [UInt8]? {
+    static func read(_ path: String, secret: Bool, limit: Int = maximumBytes) throws(AuthorityFailure) -> [UInt8]? {
         var status = stat()
         guard lstat(path, &status) == 0 else {
             if errno == ENOENT { return nil }
             throw failure("cannot look at \(path)", code: errno)
         }
         if secret { try check(path, kind: S_IFREG) }
-        guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= maximumBytes else {
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
             throw AuthorityFailure(
-                .damaged, "\(path) is not a file of at most \(maximumBytes) bytes", advice: "restore it from a backup")
+                .damaged, "\(path) is not a file of at most \(limit) bytes", advice: "restore it from a backup")
         }
         return try contents(path, size: Int(status.st_size))
     }
@@ -39,7 +39,7 @@ enum PrivateFile {
         guard status.st_mode & 0o077 == 0 else {
             let mode = String(status.st_mode & 0o7777, radix: 8)
             throw AuthorityFailure(
-                .permissions, "others may use \(path) (mode \(mode)), where the root key is kept",
+                .permissions, "others may use \(path) (mode \(mode)), where a key is kept",
                 advice: "chmod \(kind == S_IFDIR ? "700" : "600") \(path), and replace the authority if somebody may have read it")
         }
     }

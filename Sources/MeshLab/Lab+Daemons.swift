@@ -11,6 +11,7 @@ extension Lab {
     package func startDaemons() throws(LabError) {
         for node in nodes { try startDaemon(node) }
         for node in nodes { try awaitReady(node) }
+        if plan.topology.authority.isServed { try awaitCertificates() }
     }
 
     /// Starts a node's daemon in its cgroup and namespace; its output goes to `node.daemonLog`.
@@ -18,6 +19,7 @@ extension Lab {
     package func startDaemon(_ node: LabNode, under limits: [String] = []) throws(LabError) {
         guard access(binaries.daemon, X_OK) == 0 else { throw LabError("there is no program \(binaries.daemon)", "build it first") }
         guard daemonProcesses(node).isEmpty else { throw LabError("the daemon of \(node.name) runs already") }
+        try giveToken(node)
         _ = try start(
             limits + [binaries.daemon, "--config", node.configurationFile],
             in: Placement(cgroup: node.daemonCgroup, namespace: .networkOnly(node.namespace)), log: node.daemonLog)

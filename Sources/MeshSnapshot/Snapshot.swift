@@ -21,6 +21,8 @@ package final class Snapshot: Sendable {
     private let credentials: [ServiceID: TLSCredential]
     /// What the tunnel listener picks by SNI; nil while the node hosts nothing.
     package let serverCredentials: TLSServerCredentials?
+    /// Certificates that peers must not show any more.
+    package let revoked: RevokedSerials
     /// Endpoints on this node: where each is delivered.
     private let deliveries: [SocketAddress: Delivery]
     /// Loopback addresses of services that share the node's namespace.
@@ -55,6 +57,7 @@ package final class Snapshot: Sendable {
         self.virtualAddresses = virtualAddresses
         policy = parts.policy
         credentials = parts.credentials
+        revoked = parts.revoked
         var names: [String: TLSCredential] = [:]
         for credential in parts.credentials.values { names[credential.identity.service.serverName] = credential }
         serverCredentials = names.isEmpty ? nil : TLSServerCredentials(names)

@@ -52,6 +52,8 @@ package struct SnapshotParts {
     package var services: [SnapshotService] = []
     package var policy: PolicySet
     package var credentials: [ServiceID: TLSCredential] = [:]
+    /// Peers that show one of these are refused.
+    package var revoked = RevokedSerials.none
     package var deliveries: [SocketAddress: Snapshot.Delivery] = [:]
     /// Loopback addresses of services in the node's namespace.
     package var loopbackDestinations: [SocketAddress: Snapshot.Destination] = [:]

@@ -30,8 +30,11 @@ struct ParsedCertificate: ~Copyable {
 
     var isAuthority: Bool { X509_check_ca(pointer) == 1 }
     /// Upper-case hexadecimal.
-    var serial: String {
-        guard let number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(pointer), nil) else { return "" }
+    var serial: String { Self.serial(of: pointer) }
+
+    /// - Parameter certificate: an `X509`.
+    static func serial(of certificate: OpaquePointer) -> String {
+        guard let number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nil) else { return "" }
         defer { BN_free(number) }
         guard let text = BN_bn2hex(number) else { return "" }
         defer { copenssl_free(text) }

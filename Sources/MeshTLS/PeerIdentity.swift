@@ -7,6 +7,15 @@ enum PeerIdentity {
     /// - Throws: `peerIdentity` unless the certificate has exactly one URI name and that is one of a service
     ///   (X.509-SVID §2: one URI SAN).
     static func read(_ certificate: OpaquePointer) throws(TLSFailure) -> SPIFFEID {
+        let found = try uri(of: certificate)
+        guard let identity = SPIFFEID(found) else {
+            throw TLSFailure(.peerIdentity, "the certificate is for \(printable(found)), which is not a service of a mesh")
+        }
+        return identity
+    }
+
+    /// The one URI name.
+    static func uri(of certificate: OpaquePointer) throws(TLSFailure) -> String {
         guard let raw = X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else {
             ErrorQueue.clear()
             throw TLSFailure(.peerIdentity, "the certificate carries no SPIFFE identity (no subject alternative name)")
@@ -24,10 +33,7 @@ enum PeerIdentity {
             found = String(decoding: UnsafeBufferPointer(start: value.pointee.data, count: Int(value.pointee.length)), as: UTF8.self)
         }
         guard let found else { throw TLSFailure(.peerIdentity, "the certificate carries no SPIFFE identity (no URI name)") }
-        guard let identity = SPIFFEID(found) else {
-            throw TLSFailure(.peerIdentity, "the certificate is for \(printable(found)), which is not a service of a mesh")
-        }
-        return identity
+        return found
     }
 
     /// What a stranger wrote, short and without control characters, for logs.

@@ -11,9 +11,11 @@ enum PeerVerification {
         state.pointee.peer = nil
         do throws(TLSFailure) {
             state.pointee.peer = try verify(store, state.pointee)
+            state.pointee.peerSerials = serials(store)
             return 1
         } catch {
             state.pointee.failure = error
+            if error.reason == .certificateRevoked { X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED) }
             // Keeps OpenSSL's own verdict, if it has one, because it chooses the alert.
             if X509_STORE_CTX_get_error(store) == X509_V_OK { X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED) }
             return 0
@@ -26,10 +28,9 @@ enum PeerVerification {
         guard let leaf = X509_STORE_CTX_get0_cert(store) else {
             throw TLSFailure(.peerUnverified, "the \(role) sent no certificate")
         }
-        guard X509_get_extension_flags(leaf) & UInt32(EXFLAG_CA) == 0 else {
-            throw TLSFailure(.peerIdentity, "the \(role) shows a CA's certificate in place of a service's")
-        }
+        try SVIDRules.check(leaf, role: role)
         let peer = try PeerIdentity.read(leaf)
+        try Revocation.check(store, state.revoked, role: role)
         guard let local = state.local else {
             throw TLSFailure(.noCertificate, "this end has no identity of its own")
         }
@@ -43,8 +44,16 @@ enum PeerVerification {
         return peer
     }
 
+    /// Of the whole path, the trusted one included.
+    private static func serials(_ store: OpaquePointer) -> [String] {
+        guard let chain = X509_STORE_CTX_get0_chain(store) else { return [] }
+        return (0..<OPENSSL_sk_num(chain)).compactMap { index in
+            OPENSSL_sk_value(chain, index).map { ParsedCertificate.serial(of: OpaquePointer($0)) }
+        }
+    }
+
     /// What `X509_verify_cert` found, in words.
-    private static func refusal(_ store: OpaquePointer, role: String) -> TLSFailure {
+    static func refusal(_ store: OpaquePointer, role: String) -> TLSFailure {
         ErrorQueue.clear()
         let error = X509_STORE_CTX_get_error(store)
         let current = X509_STORE_CTX_get_current_cert(store)
@@ -64,6 +73,11 @@ enum PeerVerification {
                 "\(whose) was issued by another CA (\(issuer)), which this node does not trust"
             case X509_V_ERR_CERT_SIGNATURE_FAILURE: "\(whose) does not bear a genuine signature of \(issuer)"
             case X509_V_ERR_INVALID_PURPOSE: "\(whose) is not for a \(role) (key usage or extended key usage)"
+            case X509_V_ERR_INVALID_CA: "\(whose) stands in the chain as an authority, which it is not"
+            case X509_V_ERR_PATH_LENGTH_EXCEEDED: "the authority above \(whose) may not have as many below it (path length)"
+            case X509_V_ERR_PERMITTED_VIOLATION, X509_V_ERR_EXCLUDED_VIOLATION:
+                "\(whose) has a name that the authority above it may not give (name constraints)"
+            case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION: "\(whose) has a critical extension that is not known here"
             case X509_V_ERR_CERT_CHAIN_TOO_LONG: "\(whose) has too long a chain"
             default: "\(whose) is refused: \(String(cString: X509_verify_cert_error_string(Int(error))))"
             }

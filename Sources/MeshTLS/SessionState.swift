@@ -16,6 +16,10 @@ struct SessionState {
     var local: SPIFFEID?
     /// Set by the verification callback only.
     var peer: SPIFFEID?
+    /// Of the peer's path, as `ChainCheck.Leaf.serial`.
+    var peerSerials: [String] = []
+    /// What the handshake refuses; a newer one is set while it goes on.
+    var revoked = RevokedSerials.none
     var failure: TLSFailure?
 
     typealias Pointer = UnsafeMutablePointer<SessionState>

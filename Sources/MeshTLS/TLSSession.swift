@@ -85,6 +85,13 @@ package struct TLSSession: ~Copyable {
 
     /// Who the peer proved to be; nil until established.
     package var peer: SPIFFEID? { isEstablished ? state.pointee.peer : nil }
+    /// True once a certificate of the peer's path is among `revoked`.
+    package func isPeerRevoked(by revoked: RevokedSerials) -> Bool { state.pointee.peerSerials.contains(where: revoked.contains) }
+    /// What the handshake refuses.
+    package var revoked: RevokedSerials {
+        get { state.pointee.revoked }
+        nonmutating set { state.pointee.revoked = newValue }
+    }
     /// Whose certificate this end shows; on servers nil until the client hello.
     package var localIdentity: SPIFFEID? { state.pointee.local }
     package var failure: TLSFailure? { state.pointee.failure }

@@ -43,6 +43,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case limitUnavailable = 93
     case endpointNotReady = 85
     case idleTimeout = 91
+    case certificateRevoked = 94
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -87,6 +88,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .limitUnavailable: "limit_unavailable"
         case .endpointNotReady: "endpoint_not_ready"
         case .idleTimeout: "idle_timeout"
+        case .certificateRevoked: "certificate_revoked"
         }
     }
 

@@ -4,11 +4,10 @@ internal import Logging
 internal import MeshConfig
 internal import MeshControl
 
-/// `myelind`: one per node.
-@main
+/// `myelind run`, or `myelind` alone: one per node.
 struct DaemonCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "myelind",
+        commandName: "run",
         abstract: "The daemon of a node: captures the traffic of its workloads and carries it in mutual TLS.",
         discussion: """
             SIGTERM lets flows end and stops; SIGHUP reads the files again and opens the logs again.
@@ -16,7 +15,7 @@ struct DaemonCommand: AsyncParsableCommand {
             Exit status: 0 after a stop, 1 when it could not start, 64 on wrong usage, 78 when the configuration is wrong.
             """)
 
-    private static let configurationError: Int32 = 78
+    static let configurationError: Int32 = 78
 
     @Option(help: ArgumentHelp("The node's configuration.", valueName: "file"))
     var config = "/etc/myelin/node.yaml"
@@ -64,5 +63,5 @@ struct DaemonCommand: AsyncParsableCommand {
         }
     }
 
-    private static func complain(_ text: String) { FileHandle.standardError.write(Data("myelind: \(text)\n".utf8)) }
+    static func complain(_ text: String) { FileHandle.standardError.write(Data("myelind: \(text)\n".utf8)) }
 }

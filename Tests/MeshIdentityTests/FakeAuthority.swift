@@ -1,5 +1,6 @@
 import Foundation
 import MeshIdentity
+import MeshTLS
 import MeshTypes
 import Synchronization
 
@@ -21,6 +22,7 @@ final class FakeAuthority: CertificateAuthority {
         var isDown = false
         var requests = 0
         var extraRoots: [[UInt8]] = []
+        var revoked = RevokedSerials.none
     }
     private let state = Mutex(State())
     private let real: EmbeddedCA
@@ -38,12 +40,15 @@ final class FakeAuthority: CertificateAuthority {
         try await real.trustedRoots() + state.withLock { $0.extraRoots }
     }
 
+    func revocations() async throws(AuthorityFailure) -> RevokedSerials { state.withLock { $0.revoked } }
+    func revoke(_ serials: Set<String>) { state.withLock { $0.revoked = RevokedSerials(serials) } }
+
     func issue(
-        for identity: SPIFFEID, publicKeyDER: [UInt8], lifetime: Duration, now: Date
+        for identity: SPIFFEID, requestDER: [UInt8], lifetime: Duration, now: Date
     ) async throws(AuthorityFailure) -> IssuedCertificate {
         state.withLock { $0.requests += 1 }
         await Task.yield()
         if isDown { throw AuthorityFailure(.unreachable, "the authority is down", advice: "wait") }
-        return try await real.issue(for: identity, publicKeyDER: publicKeyDER, lifetime: lifetime, now: now)
+        return try await real.issue(for: identity, requestDER: requestDER, lifetime: lifetime, now: now)
     }
 }

@@ -21,6 +21,7 @@ final class End {
     var peer: SPIFFEID? { session.peer }
     var localIdentity: SPIFFEID? { session.localIdentity }
     var failure: TLSFailure? { session.failure }
+    func isPeerRevoked(by revoked: RevokedSerials) -> Bool { session.isPeerRevoked(by: revoked) }
 
     func start() { session.start(output: output) }
 
@@ -48,7 +49,8 @@ struct Wire {
 
     init(
         client: TLSCredential, server: [TLSCredential], to name: String = "wallet", expecting: String? = nil,
-        serverName: String? = nil, recordsPerKey: Int = TLSSession.recordsPerKey, scratch: Int = 64 << 10
+        serverName: String? = nil, recordsPerKey: Int = TLSSession.recordsPerKey, scratch: Int = 64 << 10,
+        revoked: RevokedSerials = .none
     ) {
         let table = Dictionary(server.map { ($0.identity.service.serverName, $0) }) { first, _ in first }
         self.client = End(
@@ -56,6 +58,8 @@ struct Wire {
                 as: client, to: serverName ?? ServiceIdentity.of(name).serverName, expecting: .of(expecting ?? name),
                 recordsPerKey: recordsPerKey), scratch: scratch)
         self.server = End(.accepting(TLSServerCredentials(table), recordsPerKey: recordsPerKey), scratch: scratch)
+        self.client.session.revoked = revoked
+        self.server.session.revoked = revoked
     }
 
     /// Carries bytes both ways, at most `step` at a time, until nothing moves.

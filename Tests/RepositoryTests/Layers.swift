@@ -4,7 +4,7 @@ enum Layers {
     static let order = [
         "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshResilience", "MeshBalancing",
         "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits", "MeshConfig",
-        "MeshRegistry", "MeshStores", "MeshAdmin", "MeshControl", "MeshLab",
+        "MeshRegistry", "MeshStores", "MeshAdmin", "MeshAuthority", "MeshControl", "MeshLab",
         "myelind", "myelinctl", "myelin-lab", "myelin-load", "myelin-bench",
     ]
     /// Each C target has one importer.

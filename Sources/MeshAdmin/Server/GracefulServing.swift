@@ -1,17 +1,17 @@
-internal import Hummingbird
+package import Hummingbird
 internal import HummingbirdCore
-internal import Logging
+package import Logging
 internal import ServiceLifecycle
 
 /// Runs an HTTP server until the task is cancelled, and then lets it end in order.
 ///
 /// Passing the cancellation on would drop connections that are accepted but not yet handled, and NIO ends the process over those.
-enum GracefulServing {
+package enum GracefulServing {
     /// What is still being answered is cut off after this.
     private static let patience = Duration.seconds(2)
 
     /// - Throws: what keeps the server from serving; `CancellationError` when the task was cancelled.
-    static func run(_ application: some ApplicationProtocol, log: Logger) async throws {
+    package static func run(_ application: some ApplicationProtocol, log: Logger) async throws {
         var configuration = ServiceGroupConfiguration(services: [application], logger: log)
         configuration.maximumGracefulShutdownDuration = patience
         let group = ServiceGroup(configuration: configuration)

@@ -25,7 +25,7 @@ extension NodeConfiguration {
             "  upstream: [\(dns.upstream.map { quoted("\($0)") }.joined(separator: ", "))]",
             "  virtual_v4: \(dns.virtualV4)",
             "  virtual_v6: \(quoted("\(dns.virtualV6)"))",
-            "ca: {directory: \(quoted(authorityDirectory)), lifetime: \(authority.lifetime.short)}",
+            AuthorityDocument.rendered(self, quoted: quoted),
             "metrics: {listen: \(quoted("\(metrics)"))}",
             "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
         ]

@@ -66,13 +66,6 @@ package struct NodeConfiguration: Sendable {
         package var virtualV6 = IPNetwork("fd6d:7965:6c69::/96")!
     }
 
-    /// `ca:`
-    package struct Authority: Sendable {
-        /// nil: `ca` in the state directory.
-        package var directory: String?
-        package var lifetime = Duration.seconds(24 * 3600)
-    }
-
     /// `log:`
     package struct Log: Sendable {
         package enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

@@ -14,6 +14,7 @@ struct NodeConsistency {
         checkAddresses()
         checkPorts()
         checkCgroups()
+        AuthorityDocument.check(configuration, root)
         let socket = configuration.statusSocket
         if socket.utf8.count > Self.longestSocketPath {
             root["run"]?.report(

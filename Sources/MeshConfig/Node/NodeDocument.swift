@@ -53,7 +53,7 @@ enum NodeDocument {
         root["capture"].map { read(&result.capture, $0) }
         root["tunnel"].map { read(&result.tunnel, $0) }
         root["dns"].map { read(&result.dns, $0) }
-        root["ca"].map { read(&result.authority, $0) }
+        set(&result.authority, root["ca"].map(AuthorityDocument.authority))
         set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
         root["log"].map { read(&result.log, $0) }
         set(&result.limits, root["limits"].map(LimitsDocument.limits))
@@ -133,12 +133,6 @@ enum NodeDocument {
             return nil
         }
         return network
-    }
-
-    private static func read(_ authority: inout NodeConfiguration.Authority, _ value: DocumentValue) {
-        guard let mapping = value.mapping(keys: ["directory", "lifetime"]) else { return }
-        authority.directory = mapping["directory"]?.absolutePath()
-        set(&authority.lifetime, mapping["lifetime"]?.duration(in: .seconds(60) ... .seconds(7 * 24 * 3600)))
     }
 
     private static func loopback(_ value: DocumentValue) -> SocketAddress? {

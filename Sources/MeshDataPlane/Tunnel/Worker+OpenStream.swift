@@ -53,6 +53,7 @@ extension Worker {
             return .failed(.tunnelFailed)
         }
         let tls = TLSSession.connecting(as: credential, to: service.serverName, expecting: service)
+        tls.revoked = snapshot?.revoked ?? .none
         guard let tunnel = register(socket, tls, key, credential) else { return .failed(.overloaded) }
         pool[key] = tunnel.handle
         return .tunnel(tunnel)

@@ -23,7 +23,9 @@ extension Worker {
                 continue
             }
             TCPSocket.disableDelay(socket)
-            if let tunnel = register(socket, TLSSession.accepting(credentials), nil, nil) { tunnel.stage = .handshaking }
+            let tls = TLSSession.accepting(credentials)
+            tls.revoked = snapshot?.revoked ?? .none
+            if let tunnel = register(socket, tls, nil, nil) { tunnel.stage = .handshaking }
         }
     }
 
@@ -116,7 +118,10 @@ extension Worker {
 
     /// A failed handshake is a refusal: the log says who and why.
     func note(_ tunnel: Tunnel) {
-        guard let failure = tunnel.tls.failure else { return }
+        if let failure = tunnel.tls.failure { note(tunnel, failure) }
+    }
+
+    func note(_ tunnel: Tunnel, _ failure: TLSFailure) {
         var record = FlowRecord()
         record.start = MonotonicClock.wall()
         record.path = .tunnel

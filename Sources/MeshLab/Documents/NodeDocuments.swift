@@ -52,11 +52,22 @@ struct NodeDocuments {
               pins: \(node.pins)
               objects: \(binaries.objects)
             dns: {domain: cluster.local, upstream: [10.87.0.254]}
-            ca: {directory: \(places.directory)/ca}
+            \(authority(node))
             metrics: {listen: "127.0.0.1:\(Self.metricsPort)"}
             log: {access: \(node.logsAccess ? node.accessLog : "off"), level: info}
             \(node.extraConfiguration)
             """
+    }
+
+    private func authority(_ node: LabNode) -> String {
+        let topology = plan.topology
+        let lifetime = "lifetime: \(topology.authority.lifetime)s"
+        guard topology.authority.isServed else { return "ca: {directory: \(places.directory)/ca, \(lifetime)}" }
+        let carrier = plan.nodes[0]
+        let address = "\"\(carrier.ipv4):15012\""
+        return node.name == carrier.name
+            ? "ca: {directory: \(places.directory)/ca, \(lifetime), serve: {listen: \(address)}}"
+            : "ca: {servers: [\(address)], token_file: \(node.joinTokenFile), \(lifetime)}"
     }
 
     /// The registry with `workloads` as its endpoints; a service that has none left keeps its record.

@@ -10,6 +10,17 @@ package struct Topology: Codable, Sendable {
     package var aliases: [String: String] = [:]
     package var trustDomain = "daarion.city"
     package var namespace = "default"
+    package var authority = Authority()
+
+    /// The certificate authority of the nodes.
+    package struct Authority: Codable, Sendable {
+        /// The first node carries it and the others join with tokens; else all share a directory.
+        package var isServed = false
+        /// Seconds that certificates live.
+        package var lifetime = 24 * 3600
+
+        package init() {}
+    }
 
     package init(nodes: [Node], services: [Service]) {
         self.nodes = nodes

@@ -46,6 +46,8 @@ package struct LabNode: Sendable, Hashable {
     package var daemonCgroup: String { cgroup + "/daemon" }
     package var configurationFile: String { directory + "/node.yaml" }
     package var policyDirectory: String { directory + "/policy" }
+    /// Where the node finds its join token, if the authority is elsewhere.
+    package var joinTokenFile: String { directory + "/join.token" }
     package var registryDirectory: String { directory + "/registry" }
     package var daemonLog: String { directory + "/logs/myelind.log" }
     package var accessLog: String { directory + "/logs/access.log" }

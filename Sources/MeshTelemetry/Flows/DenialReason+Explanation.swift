@@ -22,6 +22,8 @@ extension DenialReason {
         case .leak: "the packet belongs to no captured flow; restart the program if its connection is older than the enrolment"
         case .noCertificate: "a service has no valid certificate on its node yet; see myelinctl certificates"
         case .peerUnverified: "the other end's certificate is expired, foreign or absent; myelinctl check compares clocks and trust"
+        case .certificateRevoked:
+            "the authority revoked the other end's certificate; myelind ca status lists what is revoked, and why"
         case .peerIdentity: "the certificate belongs to another service; correct the node of the endpoint in the registry"
         case .malformedRequest: "the peer asked in a form that is no CONNECT with an address; it is no HBONE client"
         case .notAnEndpoint: "that address is no endpoint of the service on this node; compare the registries of the two nodes"

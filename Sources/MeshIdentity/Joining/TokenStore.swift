@@ -1,0 +1,94 @@
+package import Foundation
+internal import Glibc
+internal import MeshTypes
+
+/// The join tokens of an authority that were not used yet: one file each in `tokens`, with a hash in place of the secret.
+package struct TokenStore: Sendable {
+    static let folder = "tokens"
+    /// At a time.
+    package static let maximumTokens = 1000
+    package static let defaultLifetime = Duration.seconds(3600)
+    package static let longestLifetime = Duration.seconds(7 * 24 * 3600)
+
+    private struct Entry: Codable {
+        let node: String
+        let hash: String
+        /// Seconds since the epoch.
+        let expires: Int64
+    }
+
+    private let directory: String
+    private var folder: String { "\(directory)/\(Self.folder)" }
+
+    /// - Parameter directory: the authority's.
+    package init(directory: String) { self.directory = directory }
+
+    /// A token with which `node` can join once.
+    package func make(
+        for node: String, rootsDER: [[UInt8]], lifetime: Duration = defaultLifetime, now: Date = Date()
+    ) throws(AuthorityFailure) -> JoinToken {
+        guard NodeIdentity.isName(node) else {
+            throw AuthorityFailure(.request, "\"\(node)\" is no name of a node", advice: "use `node.name` of its node.yaml")
+        }
+        let files = try AuthorityDirectory(directory)
+        guard try RevocationRecord.read(in: directory).isRevoked(node: node) == false else {
+            throw AuthorityFailure(
+                .revoked, "the node \(node) was revoked", advice: "find out why; then `myelind ca restore --node \(node)`")
+        }
+        if mkdir(folder, 0o700) != 0, errno != EEXIST { throw PrivateFile.failure("cannot make the directory \(folder)", code: errno) }
+        // Looking into each is for when there are many.
+        var left = count()
+        if left >= Self.maximumTokens { left = try sweep(now) }
+        guard left < Self.maximumTokens else {
+            throw AuthorityFailure(
+                .full, "\(folder) holds \(Self.maximumTokens) tokens that were not used", advice: "remove those that are not needed")
+        }
+        let token = JoinToken(rootsDER: rootsDER)
+        let expires = Int64(now.timeIntervalSince1970) + lifetime.components.seconds
+        let entry = Entry(node: node, hash: JoinToken.hash(token.secret), expires: expires)
+        let bytes: [UInt8]
+        do { bytes = Array(try JSONEncoder().encode(entry)) } catch {
+            throw AuthorityFailure(.request, "a token cannot be written: \(error)", advice: "report it")
+        }
+        try files.write("\(Self.folder)/\(token.id)", bytes, mode: 0o600)
+        return token
+    }
+
+    /// Takes the token: whoever removes its file has used it, and nobody after.
+    package func redeem(id: String, secret: String, node: String, now: Date = Date()) throws(AuthorityFailure) {
+        let refused = AuthorityFailure(
+            .token, "the join token of \(node) is unknown, used, expired or another node's",
+            advice: "make a new one: `myelind ca token --node \(node)`")
+        guard JoinToken.isHex(id, bytes: JoinToken.idBytes), JoinToken.isHex(secret, bytes: JoinToken.secretBytes) else { throw refused }
+        let path = "\(folder)/\(id)"
+        guard let bytes = try PrivateFile.read(path, secret: true), let entry = try? JSONDecoder().decode(Entry.self, from: Data(bytes))
+        else { throw refused }
+        let matches = Self.equal(entry.hash, JoinToken.hash(secret))
+        guard matches, entry.node == node, Int64(now.timeIntervalSince1970) < entry.expires, unlink(path) == 0 else { throw refused }
+    }
+
+    private func count() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0 }
+
+    /// Removes what has expired. - Returns: how many are left.
+    @discardableResult
+    package func sweep(_ now: Date = Date()) throws(AuthorityFailure) -> Int {
+        guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return 0 }
+        var left = 0
+        for name in names where JoinToken.isHex(name, bytes: JoinToken.idBytes) {
+            guard let bytes = try PrivateFile.read("\(folder)/\(name)", secret: true),
+                let entry = try? JSONDecoder().decode(Entry.self, from: Data(bytes)), entry.expires > Int64(now.timeIntervalSince1970)
+            else {
+                unlink("\(folder)/\(name)")
+                continue
+            }
+            left += 1
+        }
+        return left
+    }
+
+    /// Takes as long for every hash.
+    private static func equal(_ left: String, _ right: String) -> Bool {
+        guard left.utf8.count == right.utf8.count else { return false }
+        return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}

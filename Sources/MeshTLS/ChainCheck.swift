@@ -1,0 +1,93 @@
+internal import COpenSSL
+internal import MeshTypes
+
+/// The check of a chain outside of a TLS session of this module: for the authority's own connections and for what it is given to sign with.
+package enum ChainCheck {
+    /// What the chain has to be good for.
+    package enum Purpose: Sendable { case server, client, authority }
+
+    /// What a verified leaf says of itself.
+    package struct Leaf: Sendable, Equatable {
+        /// Its one URI name.
+        package let uri: String
+        /// Upper-case hexadecimal.
+        package let serial: String
+        /// Seconds since the epoch.
+        package let notBefore: Int64
+        package let notAfter: Int64
+    }
+
+    /// - Parameters:
+    ///   - chainDER: leaf first.
+    ///   - revoked: none of the chain may be among these.
+    ///   - time: seconds since the epoch; nil for now.
+    package static func verify(
+        _ chainDER: [[UInt8]], trust: TrustBundle, purpose: Purpose, revoked: RevokedSerials = .none, time: Int64? = nil
+    ) throws(TLSFailure) -> Leaf {
+        guard let first = chainDER.first, chainDER.count <= TLSCredential.maximumChain + 1 else {
+            throw TLSFailure(.peerUnverified, "a chain holds 1 to \(TLSCredential.maximumChain + 1) certificates, not \(chainDER.count)")
+        }
+        let role =
+            switch purpose {
+            case .server: "server"
+            case .client: "client"
+            case .authority: "authority"
+            }
+        let leaf = try ParsedCertificate(der: first)
+        guard let others = OPENSSL_sk_new_null(), let store = X509_STORE_CTX_new() else {
+            throw TLSFailure(.overloaded, "no memory to check a certificate")
+        }
+        defer {
+            X509_STORE_CTX_free(store)
+            while let entry = OPENSSL_sk_pop(others) { X509_free(OpaquePointer(entry)) }
+            OPENSSL_sk_free(others)
+        }
+        for der in chainDER.dropFirst() {
+            let certificate = try ParsedCertificate(der: der)
+            X509_up_ref(certificate.pointer)
+            OPENSSL_sk_push(others, UnsafeRawPointer(certificate.pointer))
+        }
+        guard X509_STORE_CTX_init(store, trust.store, leaf.pointer, others) == 1 else {
+            throw TLSFailure(.overloaded, "no memory to check a certificate")
+        }
+        if purpose != .authority {
+            X509_STORE_CTX_set_purpose(store, purpose == .server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT)
+        }
+        if let time { X509_STORE_CTX_set_time(store, 0, time_t(time)) }
+        guard X509_verify_cert(store) == 1 else { throw PeerVerification.refusal(store, role: role) }
+        try Revocation.check(store, revoked, role: role)
+        if purpose == .authority {
+            guard leaf.isAuthority else { throw TLSFailure(.peerIdentity, "the certificate \(leaf.subject) is not a CA's") }
+        } else {
+            try SVIDRules.check(leaf.pointer, role: role)
+        }
+        return try facts(of: leaf)
+    }
+
+    /// What a certificate says, unverified: for one that was verified before.
+    package static func read(_ der: [UInt8]) throws(TLSFailure) -> Leaf { try facts(of: ParsedCertificate(der: der)) }
+
+    private static func facts(of leaf: borrowing ParsedCertificate) throws(TLSFailure) -> Leaf {
+        guard let notBefore = CertificateTime.seconds(X509_get0_notBefore(leaf.pointer)),
+            let notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf.pointer))
+        else { throw TLSFailure(.peerUnverified, "the certificate has no readable validity") }
+        return Leaf(
+            uri: leaf.isAuthority ? "" : try PeerIdentity.uri(of: leaf.pointer), serial: leaf.serial, notBefore: notBefore,
+            notAfter: notAfter)
+    }
+}
+
+/// The check of a verified path against what was revoked.
+enum Revocation {
+    /// - Throws: `certificateRevoked` if a certificate of the path is among `revoked`.
+    static func check(_ store: OpaquePointer, _ revoked: RevokedSerials, role: String) throws(TLSFailure) {
+        guard !revoked.serials.isEmpty, let chain = X509_STORE_CTX_get0_chain(store) else { return }
+        for index in 0..<OPENSSL_sk_num(chain) {
+            guard let entry = OPENSSL_sk_value(chain, index) else { continue }
+            let serial = ParsedCertificate.serial(of: OpaquePointer(entry))
+            guard revoked.contains(serial) else { continue }
+            let subject = CertificateName.text(X509_get_subject_name(OpaquePointer(entry)))
+            throw TLSFailure(.certificateRevoked, "the \(role)'s certificate (\(subject), serial \(serial)) was revoked by the authority")
+        }
+    }
+}

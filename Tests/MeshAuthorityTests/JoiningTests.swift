@@ -1,0 +1,194 @@
+import Foundation
+import MeshAuthority
+import MeshIdentity
+import MeshTLS
+import MeshTypes
+import Testing
+
+/// A node and its authority, over real sockets.
+@Suite struct JoiningTests {
+    @Test func aNodeJoinsOnceAndGetsCertificatesOfItsServices() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-2")
+        let token = try served.token("node-2")
+        let node = try served.node("node-2", token: token)
+        let issued = try await node.certificate("wallet")
+        let leaf = try ChainCheck.verify(
+            issued.chainDER, trust: TrustBundle(rootsDER: try await node.trustedRoots()), purpose: .server)
+        #expect(leaf.uri == "spiffe://daarion.city/ns/default/sa/wallet")
+        #expect(try await node.trustedRoots() == [served.authority.rootDER])
+        #expect(served.desk.statistics.joined == 1)
+        // The token is used up: another one who found it gets nothing.
+        let thief = try served.node("node-2b", token: token)
+        #expect(await code { _ = try await thief.certificate("wallet") } == .token)
+        #expect(served.desk.statistics.refused[.token] == 1)
+        await served.stop()
+    }
+
+    @Test func aRestartedNodeNeedsNoToken() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-2")
+        _ = try await served.node("node-2", token: try served.token("node-2")).certificate("wallet")
+        let kept = "\(served.path)/node-2/authority/node.pem"
+        let mode = try FileManager.default.attributesOfItem(atPath: kept)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+        let again = try served.node("node-2", token: nil)
+        _ = try await again.certificate("wallet")
+        #expect(served.desk.statistics.joined == 1)
+        await served.stop()
+    }
+
+    @Test func refusesTheCertificateOfAServiceThatIsElsewhere() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-1")
+        served.book.place("usage", on: "node-2")
+        let node = try served.node("node-2", token: try served.token("node-2"))
+        #expect(await code { _ = try await node.certificate("wallet") } == .notPlaced)
+        #expect(served.desk.statistics.refused[.notPlaced] == 1)
+        #expect(served.desk.statistics.services == 0)
+        _ = try await node.certificate("usage")
+        #expect(await node.status.lastError == nil, "one refusal says nothing of the rest")
+        await served.stop()
+    }
+
+    @Test func refusesTokensOfOthersAndOfYesterday() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        let foreign = try served.node("node-2", token: try served.token("node-3"))
+        #expect(await code { _ = try await foreign.trustedRoots() } == .token)
+        let old = try served.token("node-4", lifetime: .seconds(60), now: Date(timeIntervalSinceNow: -61))
+        let late = try served.node("node-4", token: old)
+        #expect(await code { _ = try await late.trustedRoots() } == .token)
+        await served.stop()
+    }
+
+    /// The token names the authority: whoever answers in its place is refused before the secret is sent.
+    @Test func doesNotJoinAnotherAuthority() async throws {
+        let served = try ServedAuthority()
+        let impostor = try ServedAuthority()
+        try await impostor.start()
+        let node = try served.node("node-2", token: try served.token("node-2"), servers: [impostor.address])
+        #expect(await code { _ = try await node.trustedRoots() } == .token)
+        #expect(impostor.desk.statistics.refused.isEmpty, "the secret was not shown to it")
+        await impostor.stop()
+    }
+
+    /// A service's certificate is of the same authority and serves for no node.
+    @Test func takesNoServiceForANode() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-2")
+        let (keyPEM, request) = try NodeCredential.newRequest()
+        let issued = try served.authority.issue(
+            .service(.of("wallet")), publicKeyDER: try CertificateRequest(der: request).publicKeyDER, lifetime: .seconds(600), now: Date(),
+            to: "node-2")
+        let pem = served.path + "/wallet.pem"
+        try Data((keyPEM + "\n" + pemText(issued.chainDER)).utf8).write(to: URL(fileURLWithPath: pem))
+        let roots = served.path + "/roots.pem"
+        try Data(pemText([served.authority.rootDER]).utf8).write(to: URL(fileURLWithPath: roots))
+        let port = served.address.port
+        let answer = run(
+            "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--cert", pem, "--connect-to",
+            "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/trust")
+        #expect(answer.output.contains("not_a_node"), "\(answer)")
+        let nobody = run(
+            "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--connect-to",
+            "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/trust")
+        #expect(nobody.output.contains("not_a_node"), "\(nobody)")
+        let old = run(
+            "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--tls-max", "1.2", "--connect-to",
+            "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/roots")
+        #expect(old.status != 0, "TLS 1.2 is not spoken")
+        await served.stop()
+    }
+
+    @Test func asksTheNextServerWhenOneIsAwayAndComesBack() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-2")
+        let nobody = SocketAddress(ip: .v4Loopback, port: 1)
+        let node = try served.node("node-2", token: try served.token("node-2"), servers: [nobody, served.address])
+        _ = try await node.certificate("wallet")
+        #expect(await node.status.server == served.address)
+        await served.stop()
+        #expect(await code { _ = try await node.certificate("wallet") } == .unreachable)
+        let start = ContinuousClock.now
+        #expect(await code { _ = try await node.certificate("wallet") } == .unreachable)
+        #expect(ContinuousClock.now - start < .milliseconds(300), "nobody is asked during a pause")
+        #expect(try await node.trustedRoots() == [served.authority.rootDER])
+        try await served.start()
+        #expect(await eventually { (try? await node.certificate("wallet")) != nil })
+        await served.stop()
+    }
+
+    @Test func takesRevocationsAndRootsWithinSeconds() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-2")
+        let node = try served.node("node-2", token: try served.token("node-2"))
+        let issued = try await node.certificate("wallet")
+        let following = Task { await node.run() }
+        let serial = try ChainCheck.read(issued.chainDER[0]).serial
+        let order = RevocationOrder(.serial(serial), reason: .keyCompromise)
+        #expect(try order.apply(directory: served.authority.directory, trustDomain: ServedAuthority.trustDomain) == 1)
+        #expect(await eventually { (try? await node.revocations().contains(serial)) == true })
+        let rotation = RootRotation(directory: served.authority.directory, trustDomain: ServedAuthority.trustDomain)
+        try rotation.prepare()
+        #expect(await eventually { (try? await node.trustedRoots().count) == 2 })
+        try rotation.activate(force: true)
+        // The node renews its own certificate, so that the root before can go.
+        #expect(await eventually { served.desk.statistics.nodes >= 1 })
+        let fresh = try await node.certificate("wallet")
+        let newRoot = served.authority.rootDER
+        #expect((try? ChainCheck.verify(fresh.chainDER, trust: TrustBundle(rootsDER: [newRoot]), purpose: .server)) != nil)
+        try rotation.retire(lifetime: .seconds(60), force: true)
+        #expect(await eventually { (try? await node.trustedRoots()) == [newRoot] })
+        _ = try await node.certificate("wallet")
+        following.cancel()
+        await served.stop()
+    }
+
+    @Test func aRevokedNodeGetsNothingUntilItIsRestoredAndJoinsAnew() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        served.book.place("wallet", on: "node-2")
+        let node = try served.node("node-2", token: try served.token("node-2"))
+        let issued = try await node.certificate("wallet")
+        let directory = served.authority.directory
+        let count = try RevocationOrder(.node("node-2"), reason: .keyCompromise).apply(
+            directory: directory, trustDomain: ServedAuthority.trustDomain)
+        #expect(count == 2, "its own certificate and its service's")
+        #expect(await eventually { await code { _ = try await node.certificate("wallet") } == .revoked })
+        #expect(try served.authority.trust().revoked.contains(ChainCheck.read(issued.chainDER[0]).serial))
+        #expect(throws: AuthorityFailure.self) { _ = try served.token("node-2") }
+        #expect(try RevocationOrder.restore(node: "node-2", directory: directory))
+        #expect(await code { _ = try await node.certificate("wallet") } == .revoked, "its old certificate stays revoked")
+        try served.put(try served.token("node-2"), for: "node-2")
+        _ = try await node.certificate("wallet")
+        await served.stop()
+    }
+}
+
+func pemText(_ chain: [[UInt8]]) -> String {
+    chain.map {
+        "-----BEGIN CERTIFICATE-----\n\(Data($0).base64EncodedString(options: .lineLength64Characters))\n-----END CERTIFICATE-----\n"
+    }
+    .joined()
+}
+
+/// A program's exit status and output.
+func run(_ arguments: String...) -> (status: Int32, output: String) {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    process.arguments = arguments
+    process.standardOutput = pipe
+    process.standardError = pipe
+    try! process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+}

@@ -85,7 +85,7 @@ let package = Package(
         mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
-        mesh("MeshAdmin", ["MeshTypes", "MeshTelemetry", hummingbird, httpClient, logging]),
+        mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging]),
         mesh(
             "MeshControl",
             [

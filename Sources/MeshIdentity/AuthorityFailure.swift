@@ -16,6 +16,8 @@ package struct AuthorityFailure: Error, Sendable, CustomStringConvertible {
         case request
         /// An authority elsewhere does not answer.
         case unreachable
+        /// What it gave before may not be used any more.
+        case withdrawn
     }
 
     package let code: Code

@@ -30,6 +30,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
@@ -53,6 +54,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     ],
     targets: [
         // C: what the kernel programs and Swift share, and shims of what Swift cannot import.
@@ -82,6 +84,9 @@ let package = Package(
                 "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry",
             ]),
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
+        mesh(
+            "MeshWorkloadAPI",
+            ["MeshTypes", "MeshSystem", "MeshTLS", "MeshIdentity", x509, asn1, crypto, nioCore, nioPosix, nioHTTP2]),
         mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
@@ -90,7 +95,7 @@ let package = Package(
             "MeshControl",
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
-                "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
+                "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshWorkloadAPI", "MeshLimits",
                 "MeshConfig", "MeshRegistry", "MeshTelemetry", "MeshAdmin", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
@@ -127,6 +132,7 @@ let package = Package(
                 "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
+        tests("MeshWorkloadAPITests", ["MeshTypes", "MeshSystem", "MeshIdentity", "MeshWorkloadAPI", x509, asn1, crypto, nioHTTP2]),
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshConfig", "MeshRegistry"]),
@@ -139,7 +145,9 @@ let package = Package(
                 "MeshTelemetry", logging,
             ]),
         tests("FuzzPropertiesTests", ["FuzzProperties"]),
-        tests("NodeTests", ["MeshLab", "MeshAdmin"], resources: [.copy("Peers")]),
+        tests(
+            "NodeTests", ["MeshTypes", "MeshSystem", "MeshIdentity", "MeshWorkloadAPI", "MeshLab", "MeshAdmin"],
+            resources: [.copy("Peers")]),
     ]
 )
 

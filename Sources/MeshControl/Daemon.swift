@@ -60,6 +60,8 @@ package final class Daemon: Sendable {
             group.addTask { await parts.reconciler.run() }
             group.addTask { await parts.identities.run() }
             group.addTask { for await _ in parts.identities.changes { parts.reconciler.wake() } }
+            group.addTask { await parts.agent?.run(parts.identities) }
+            group.addTask { await parts.workloadAPI?.run() }
             group.addTask { await documents.watch() }
             group.addTask { await administration.run() }
             for await order in signals.orders {

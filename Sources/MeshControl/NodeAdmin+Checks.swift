@@ -12,7 +12,7 @@ extension NodeAdmin {
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
             checkTables(), checkClock(),
         ]
-            + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + (await checkPeers())
+            + (parts.sharedLimits.map { [$0.check] } ?? []) + (await checkSPIFFE()) + checkHealth() + (await checkPeers())
     }
 
     private func checkState() -> CheckView {
@@ -36,7 +36,14 @@ extension NodeAdmin {
         return CheckView(
             "certificates", first.state == .failing ? .warning : .error,
             "\(bad.count) not in order, first \(first.service): \(first.lastError ?? first.state.rawValue)",
-            remedy: "see `myelinctl certificates`, and the authority in \(configuration.authorityDirectory)")
+            remedy: "see `myelinctl certificates`, and "
+                + (configuration.spiffe.agentSocket.map { "the SPIFFE agent at \($0)" }
+                    ?? "the authority in \(configuration.authorityDirectory)"))
+    }
+
+    private func checkSPIFFE() async -> [CheckView] {
+        let statuses = await parts.identities.statuses()
+        return [parts.agent?.check(statuses), await parts.workloadAPI?.check()].compactMap(\.self)
     }
 
     private func checkWorkloads() async -> CheckView {

@@ -14,6 +14,8 @@ extension NodeAdmin {
         families.append(parts.breakers.family())
         families += parts.sharedLimits?.families() ?? []
         families += healthFamilies()
+        families += parts.agent?.families() ?? []
+        families += await parts.workloadAPI?.families() ?? []
         return MetricFamily.exposition(families)
     }
 

@@ -25,6 +25,10 @@ struct NodeParts {
     let breakers: BreakerWatch
     /// nil where no Redis is named.
     let sharedLimits: SharedLimits?
+    /// nil where no agent is named.
+    let agent: SPIFFEAgent?
+    /// nil where no socket is named.
+    let workloadAPI: WorkloadAPI?
     /// Why old virtual addresses were not kept, if so.
     let addressWarning: String?
 
@@ -32,11 +36,12 @@ struct NodeParts {
     init(_ configuration: NodeConfiguration, descriptors: Int, log: Logger) throws(StartFailure) {
         let mount = try Self.cgroupMount()
         tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
-        let authority = try Self.authority(configuration)
+        agent = SPIFFEAgent(configuration, log: log)
+        let source = try Self.identitySource(configuration, agent)
         let capture = try Self.attach(configuration, mount: mount)
         self.capture = capture
         identities = IdentityStore(
-            authority: authority, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
+            source: source, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
         let rings = (0..<configuration.workers).map { _ in FlowRing() }
         let kernelRing = FlowRing()
         pump = KernelEventPump(capture: capture, ring: kernelRing)
@@ -46,7 +51,8 @@ struct NodeParts {
         do throws(SystemError) {
             names = try Self.nameServer(configuration, capture: capture)
             dataPlane = try Self.dataPlane(
-                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers,
+                configuration, descriptors: descriptors - WorkloadAPI.descriptors(configuration), rings: rings, names: names,
+                breakers: breakers,
                 journal: HealthJournal(numbers: numbers, log: log), globalRates: sharedLimits?.rates, log: log)
             try dataPlane.serveTunnels(on: tunnel)
         } catch {
@@ -56,6 +62,7 @@ struct NodeParts {
         }
         enrolment = Enrolment(
             capture: capture, dataPlane: dataPlane, names: names, cgroupRoot: mount, log: log)
+        workloadAPI = WorkloadAPI(configuration, source: source, enrolment: enrolment, log: log)
         let addresses = VirtualAddresses(
             file: configuration.stateDirectory + "/virtual-addresses.json", v4: configuration.dns.virtualV4,
             v6: configuration.dns.virtualV6)
@@ -94,6 +101,13 @@ struct NodeParts {
                 code: "cgroup", what: "cgroup v2 is not mounted", advice: "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified")
         }
         return mount
+    }
+
+    private static func identitySource(
+        _ configuration: NodeConfiguration, _ agent: SPIFFEAgent?
+    ) throws(StartFailure) -> IdentitySource {
+        if let agent { return .agent(agent.source) }
+        return .authority(try authority(configuration))
     }
 
     private static func authority(_ configuration: NodeConfiguration) throws(StartFailure) -> EmbeddedCA {

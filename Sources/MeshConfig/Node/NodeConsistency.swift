@@ -14,6 +14,9 @@ struct NodeConsistency {
         checkAddresses()
         checkPorts()
         checkCgroups()
+        if configuration.spiffe.workloadSocket == configuration.statusSocket {
+            root["spiffe"]?.report("the Workload API has the socket of the status", "name another one: everybody may open it")
+        }
         let socket = configuration.statusSocket
         if socket.utf8.count > Self.longestSocketPath {
             root["run"]?.report(

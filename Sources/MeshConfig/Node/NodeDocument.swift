@@ -33,7 +33,7 @@ extension NodeConfiguration {
 enum NodeDocument {
     static let keys = [
         "node", "trust_domain", "namespace", "state", "run", "registry", "policy", "aliases", "workers", "capture", "tunnel", "dns", "ca",
-        "metrics", "log", "limits",
+        "metrics", "log", "limits", "spiffe",
     ]
     private static let maximumWorkers = 64
     private static let defaultWorkers = 4
@@ -57,6 +57,7 @@ enum NodeDocument {
         set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
         root["log"].map { read(&result.log, $0) }
         set(&result.limits, root["limits"].map(LimitsDocument.limits))
+        set(&result.spiffe, root["spiffe"].map { WorkloadAPIDocument.spiffe($0, root: root) })
         NodeConsistency(configuration: result, root: root).check()
         return result
     }

@@ -2,7 +2,7 @@
 # peers.sh DIRECTORY: gets clients and servers for the node tests from PyPI into a virtual environment below DIRECTORY.
 set -eu
 directory=$1
-packages="grpcio==1.85.3 websockets==17.4"
+packages="grpcio==1.85.3 websockets==17.4 spiffe==0.3.2"
 marker="$directory/venv/packages"
 mkdir -p "$directory"
 if [ -x "$directory/venv/bin/python" ] && [ "$(cat "$marker" 2>/dev/null)" = "$packages" ]; then

@@ -52,7 +52,7 @@ struct NodeDocuments {
               pins: \(node.pins)
               objects: \(binaries.objects)
             dns: {domain: cluster.local, upstream: [10.87.0.254]}
-            ca: {directory: \(places.directory)/ca}
+            \(node.agent.map { "spiffe: {agent: \"unix://\($0)\"}" } ?? "ca: {directory: \(places.directory)/ca}")
             metrics: {listen: "127.0.0.1:\(Self.metricsPort)"}
             log: {access: \(node.logsAccess ? node.accessLog : "off"), level: info}
             \(node.extraConfiguration)

@@ -36,6 +36,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 
@@ -59,6 +60,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
     ],
     targets: [
         // C: what the kernel programs and Swift share, and shims of what Swift cannot import.
@@ -88,6 +90,9 @@ let package = Package(
                 "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry",
             ], settings: dataPathSettings),
         mesh("MeshIdentity", ["MeshTypes", "MeshSystem", "MeshTLS", x509, asn1, crypto]),
+        mesh(
+            "MeshWorkloadAPI",
+            ["MeshTypes", "MeshSystem", "MeshTLS", "MeshIdentity", x509, asn1, crypto, nioCore, nioPosix, nioHTTP2]),
         mesh("MeshLimits", ["MeshResilience", crypto, nioCore, nioPosix, nioSSL]),
         mesh("MeshConfig", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", yams]),
         mesh("MeshRegistry", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig"]),
@@ -106,7 +111,7 @@ let package = Package(
             "MeshControl",
             [
                 "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshTLS", "MeshResilience", "MeshBalancing", "MeshPolicy",
-                "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshLimits",
+                "MeshSnapshot", "MeshDataPlane", "MeshIdentity", "MeshWorkloadAPI", "MeshLimits",
                 "MeshConfig", "MeshRegistry", "MeshStores", "MeshTelemetry", "MeshAdmin", "MeshAuthority", logging,
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
@@ -144,6 +149,7 @@ let package = Package(
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshAuthorityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAuthority", logging]),
+        tests("MeshWorkloadAPITests", ["MeshTypes", "MeshSystem", "MeshIdentity", "MeshWorkloadAPI", x509, asn1, crypto, nioHTTP2]),
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig", "MeshRegistry"]),
@@ -159,7 +165,9 @@ let package = Package(
                 "MeshTelemetry", logging,
             ]),
         tests("FuzzPropertiesTests", ["FuzzProperties"]),
-        tests("NodeTests", ["MeshLab", "MeshAdmin"], resources: [.copy("Peers")]),
+        tests(
+            "NodeTests", ["MeshTypes", "MeshSystem", "MeshIdentity", "MeshWorkloadAPI", "MeshLab", "MeshAdmin"],
+            resources: [.copy("Peers")]),
     ]
 )
 

@@ -70,9 +70,11 @@ package final class Daemon: Sendable {
         await withTaskGroup { [parts, documents, registry, administration] group in
             group.addTask { await parts.reconciler.run() }
             group.addTask { await parts.identities.run() }
-            group.addTask { await parts.authority.run(parts.reconciler, parts.identities) }
+            group.addTask { await parts.authority?.run(parts.reconciler, parts.identities) }
             group.addTask { await parts.clock.run(parts.identities) }
             group.addTask { for await _ in parts.identities.changes { parts.reconciler.wake() } }
+            group.addTask { await parts.agent?.run(parts.identities) }
+            group.addTask { await parts.workloadAPI?.run() }
             group.addTask { await documents.watch() }
             group.addTask { await registry.run() }
             group.addTask { await administration.run() }

@@ -11,7 +11,9 @@ enum DaemonDirectories {
         for component in path.split(separator: "/") {
             made += "/" + component
             let isLast = made.utf8.count >= path.utf8.count
-            guard mkdir(made, isLast ? mode : 0o755) == 0 || errno == EEXIST else {
+            // The daemon's umask lets nobody but it into what it makes; the mode is asked for again.
+            if mkdir(made, isLast ? mode : 0o755) == 0, chmod(made, isLast ? mode : 0o755) == 0 { continue }
+            guard errno == EEXIST else {
                 throw StartFailure(
                     code: "directory", what: "cannot make \(made): \(String(cString: strerror(errno)))",
                     advice: "check the path in the configuration, its permissions and free space")

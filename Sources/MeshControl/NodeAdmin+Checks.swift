@@ -8,11 +8,13 @@ internal import MeshTypes
 /// What `myelinctl check` asks the daemon.
 extension NodeAdmin {
     func checks() async -> [CheckView] {
-        [
+        let authority = await parts.authority?.check()
+        return [
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
-            checkTables(), checkClock(), await parts.authority.check(), parts.clock.check(),
-        ]
-            + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + (await checkRegistry()) + (await checkPeers())
+            checkTables(), checkClock(), parts.clock.check(),
+        ] + [authority].compactMap(\.self)
+            + (parts.sharedLimits.map { [$0.check] } ?? []) + (await checkSPIFFE()) + checkHealth() + (await checkRegistry())
+            + (await checkPeers())
     }
 
     private func checkState() -> CheckView {
@@ -32,7 +34,8 @@ extension NodeAdmin {
 
     private func checkCertificates() async -> CheckView {
         let statuses = await parts.identities.statuses()
-        let remedy = "see `myelinctl certificates`, and the authority: \(parts.authority.place)"
+        let remedy = "see `myelinctl certificates`, and "
+            + (parts.authority.map { "the authority: \($0.place)" } ?? "the SPIFFE agent at \(configuration.spiffe.agentSocket ?? "")")
         if let old = CertificateAge.oldest(statuses, now: Date()) {
             return CheckView("certificates", old.isUrgent ? .error : .warning, old.text, remedy: remedy)
         }
@@ -41,6 +44,11 @@ extension NodeAdmin {
         return CheckView(
             "certificates", first.state == .failing ? .warning : .error,
             "\(bad.count) not in order, first \(first.service): \(first.lastError ?? first.state.rawValue)", remedy: remedy)
+    }
+
+    private func checkSPIFFE() async -> [CheckView] {
+        let statuses = await parts.identities.statuses()
+        return [parts.agent?.check(statuses), await parts.workloadAPI?.check()].compactMap(\.self)
     }
 
     private func checkWorkloads() async -> CheckView {

@@ -18,8 +18,11 @@ extension NodeAdmin {
         families += healthFamilies()
         families += await registryFamilies()
         families.append(await registry.stores.refusedRecords())
-        families += await parts.authority.families() + CertificateAge.families(await parts.identities.statuses(), now: Date())
+        families += await parts.authority?.families() ?? []
+        families += CertificateAge.families(await parts.identities.statuses(), now: Date())
         families += parts.clock.families()
+        families += parts.agent?.families() ?? []
+        families += await parts.workloadAPI?.families() ?? []
         return MetricFamily.exposition(families)
     }
 

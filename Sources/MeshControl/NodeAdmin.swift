@@ -67,8 +67,9 @@ final class NodeAdmin: AdminSource {
         if let failure = await parts.reconciler.addressFailure {
             problems.append(StatusView.Problem(what: failure, remedy: "widen dns.virtual_v4"))
         }
-        if let problem = await parts.authority.problem() { problems.append(problem) }
-        if let problem = parts.sharedLimits?.problem { problems.append(problem) }
+        problems += [
+            await parts.authority?.problem(), parts.sharedLimits?.problem, parts.agent?.problem, parts.workloadAPI?.problem,
+        ].compactMap(\.self)
         if let warning = parts.addressWarning {
             problems.append(StatusView.Problem(what: warning, remedy: "no action: it is written anew"))
         }
@@ -97,12 +98,13 @@ final class NodeAdmin: AdminSource {
 
     func certificates() async -> [CertificateView] {
         func time(_ date: Date?) -> String? { date?.formatted(.iso8601) }
-        return await parts.identities.statuses().map { status in
+        let tunnels = await parts.identities.statuses().map { status in
             CertificateView(
                 service: "\(status.service.name)", namespace: status.service.namespace, spiffe: "\(status.identity)",
                 state: status.state.rawValue, serial: status.serial, notBefore: time(status.notBefore), notAfter: time(status.notAfter),
                 nextRenewal: time(status.nextAttempt), lastError: status.lastError)
         }
+        return tunnels + (await parts.workloadAPI?.certificates() ?? [])
     }
 
     func configuration() async -> ConfigView { ConfigView(text: configuration.rendered) }

@@ -19,7 +19,8 @@ struct NodeParts {
     let capture: Capture
     let names: NameServer
     let dataPlane: DataPlane
-    let authority: NodeAuthority
+    /// nil where an agent stands in its place.
+    let authority: NodeAuthority?
     let identities: IdentityStore
     let enrolment: Enrolment
     let reconciler: Reconciler
@@ -29,6 +30,10 @@ struct NodeParts {
     let clock: ClockWatch
     /// nil where no Redis is named.
     let sharedLimits: SharedLimits?
+    /// nil where no agent is named.
+    let agent: SPIFFEAgent?
+    /// nil where no socket is named.
+    let workloadAPI: WorkloadAPI?
     /// Why old virtual addresses were not kept, if so.
     let addressWarning: String?
 
@@ -37,11 +42,13 @@ struct NodeParts {
         let mount = try Self.cgroupMount()
         tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
         itself = Node(locality: configuration.locality, tunnel: tunnel)
-        authority = try NodeAuthority(configuration, log: log)
+        agent = SPIFFEAgent(configuration, log: log)
+        authority = agent == nil ? try NodeAuthority(configuration, log: log) : nil
         let capture = try Self.attach(configuration, mount: mount)
         self.capture = capture
         identities = IdentityStore(
-            authority: authority.signer, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
+            source: try Self.identitySource(agent, authority), trustDomain: configuration.trustDomain,
+            lifetime: configuration.authority.lifetime)
         let rings = (0..<configuration.workers).map { _ in FlowRing() }
         let kernelRing = FlowRing()
         pump = KernelEventPump(capture: capture, ring: kernelRing)
@@ -52,7 +59,8 @@ struct NodeParts {
         do throws(SystemError) {
             names = try Self.nameServer(configuration, capture: capture)
             dataPlane = try Self.dataPlane(
-                configuration, descriptors: descriptors, rings: rings, names: names, breakers: breakers,
+                configuration, descriptors: descriptors - WorkloadAPI.descriptors(configuration), rings: rings, names: names,
+                breakers: breakers,
                 journal: HealthJournal(numbers: numbers, log: log), globalRates: sharedLimits?.rates, log: log)
             try dataPlane.serveTunnels(on: tunnel)
         } catch {
@@ -62,6 +70,7 @@ struct NodeParts {
         }
         enrolment = Enrolment(
             capture: capture, dataPlane: dataPlane, names: names, cgroupRoot: mount, log: log)
+        workloadAPI = WorkloadAPI(configuration, source: source, enrolment: enrolment, log: log)
         let addresses = VirtualAddresses(
             file: configuration.stateDirectory + "/virtual-addresses.json", v4: configuration.dns.virtualV4,
             v6: configuration.dns.virtualV6)
@@ -100,6 +109,14 @@ struct NodeParts {
                 code: "cgroup", what: "cgroup v2 is not mounted", advice: "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified")
         }
         return mount
+    }
+
+    private static func identitySource(_ agent: SPIFFEAgent?, _ authority: NodeAuthority?) throws(StartFailure) -> IdentitySource {
+        if let agent { return .agent(agent.source) }
+        guard let authority else {
+            throw StartFailure(code: "authority", what: "nothing signs this node's certificates", advice: "name `ca` or `spiffe.agent`")
+        }
+        return .authority(authority.signer)
     }
 
     /// Direct flows and verdicts of a daemon before this one are written in numbers that mean nothing now: refused until the first pass.

@@ -30,6 +30,8 @@ package struct AuthorityFailure: Error, Sendable, CustomStringConvertible {
         case tooEarly = "too_early"
         /// A bound of the authority's directory is reached.
         case full
+        /// What it gave before may not be used any more.
+        case withdrawn
     }
 
     package let code: Code

@@ -29,8 +29,10 @@ struct IdentityRecord {
     }
 
     /// True if the authority is to be asked now. A clock that jumped back before the certificate's beginning counts too.
-    func isDue(_ now: Date) -> Bool {
+    /// - Parameter always: the source has something new at times of its own.
+    func isDue(_ now: Date, always: Bool = false) -> Bool {
         guard !isAsking else { return false }
+        if always { return true }
         if let current, now < current.notBefore, failures == 0 { return true }
         return now >= nextAttempt
     }
@@ -48,6 +50,9 @@ struct IdentityRecord {
         lastError = why
         nextAttempt = RenewalSchedule.retry(failures: failures, now: now, notAfter: current?.notAfter, chance: chance)
     }
+
+    /// Lets go of a certificate that may not be used any more.
+    mutating func withdraw() { current = nil }
 
     /// Lets go of a certificate that ended. - Returns: true if there was one.
     mutating func expire(_ now: Date) -> Bool {

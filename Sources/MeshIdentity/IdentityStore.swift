@@ -15,7 +15,7 @@ package actor IdentityStore {
     /// An element after every change of `credentials()`; changes that come faster than they are read are merged.
     package nonisolated let changes: AsyncStream<Void>
     private nonisolated let changed: AsyncStream<Void>.Continuation
-    private let authority: any CertificateAuthority
+    private let source: IdentitySource
     private let trustDomain: String
     private let lifetime: Duration
     private let clock: any IdentityClock
@@ -30,7 +30,14 @@ package actor IdentityStore {
         authority: any CertificateAuthority, trustDomain: String, lifetime: Duration = defaultLifetime,
         clock: any IdentityClock = SystemIdentityClock()
     ) {
-        self.authority = authority
+        self.init(source: .authority(authority), trustDomain: trustDomain, lifetime: lifetime, clock: clock)
+    }
+
+    package init(
+        source: IdentitySource, trustDomain: String, lifetime: Duration = defaultLifetime,
+        clock: any IdentityClock = SystemIdentityClock()
+    ) {
+        self.source = source
         self.trustDomain = trustDomain
         self.lifetime = lifetime
         self.clock = clock
@@ -93,7 +100,8 @@ package actor IdentityStore {
         dropExpired()
         await followTrust()
         await followRevocations()
-        for service in records.keys.sorted() where records[service]?.isDue(clock.now) == true { await renew(service) }
+        let always = source.isAskedAlways
+        for service in records.keys.sorted() where records[service]?.isDue(clock.now, always: always) == true { await renew(service) }
     }
 
     private func dropExpired() {
@@ -104,7 +112,7 @@ package actor IdentityStore {
 
     private func followTrust() async {
         do throws(AuthorityFailure) {
-            let roots = try await authority.trustedRoots()
+            let roots = try await source.trustedRoots()
             guard roots != trust?.rootsDER else {
                 trustError = nil
                 return
@@ -119,7 +127,7 @@ package actor IdentityStore {
     /// A certificate of this node's own that was revoked serves no more; another one is asked for at once.
     private func followRevocations() async {
         // Without an answer, what was revoked stays so.
-        guard let found = try? await authority.revocations(), found != revocations else { return }
+        guard let found = try? await source.revocations(), found != revocations else { return }
         revocations = found
         for service in records.keys { records[service]?.revoke(found, now: clock.now) }
         changed.yield()
@@ -147,37 +155,30 @@ package actor IdentityStore {
         let chance = Double.random(in: 0..<1)
         switch result {
         case .success(let held):
-            records[service]?.succeeded(held, now: clock.now, chance: chance)
+            let isNew = records[service]?.current?.credential !== held.credential
+            if isNew || records[service]?.lastError != nil { records[service]?.succeeded(held, now: clock.now, chance: chance) }
+            if isNew { changed.yield() }
+        case .failure(let failure):
+            records[service]?.failed(failure.description, now: clock.now, chance: chance)
+            guard failure.code == .withdrawn, records[service]?.current != nil else { return }
+            records[service]?.withdraw()
             changed.yield()
-        case .failure(let failure): records[service]?.failed(failure.description, now: clock.now, chance: chance)
         }
     }
 
     private func ask(for identity: SPIFFEID) async -> Result<IdentityRecord.Held, AuthorityFailure> {
         do throws(AuthorityFailure) {
-            let key = try Self.makeKey()
-            let issued = try await authority.issue(
-                for: identity, requestDER: try Self.request(key), lifetime: lifetime, now: clock.now)
+            let given = try await source.obtain(for: identity, lifetime: lifetime, now: clock.now)
+            // An agent has the same for as long as it does not renew.
+            if let current = records[identity.service]?.current, current.chainDER == given.certificate.chainDER { return .success(current) }
             // Read after the authority answered: the roots may have changed meanwhile.
             guard let trust else {
                 throw AuthorityFailure(
                     .unreachable, trustError ?? "the authority's roots are not known yet", advice: "see the authority's log")
             }
-            return .success(try Self.hold(identity, issued, key, trust))
+            return .success(try Self.hold(identity, given.certificate, given.key, trust))
         } catch {
             return .failure(error)
-        }
-    }
-
-    private static func makeKey() throws(AuthorityFailure) -> TLSPrivateKey {
-        do throws(TLSFailure) { return try TLSPrivateKey() } catch {
-            throw AuthorityFailure(.request, error.detail, advice: "check the node's memory and OpenSSL")
-        }
-    }
-
-    private static func request(_ key: TLSPrivateKey) throws(AuthorityFailure) -> [UInt8] {
-        do throws(TLSFailure) { return try key.certificateRequest() } catch {
-            throw AuthorityFailure(.request, error.detail, advice: "check the node's memory and OpenSSL")
         }
     }
 

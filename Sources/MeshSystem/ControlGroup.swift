@@ -43,7 +43,11 @@ package func readText(_ path: String) throws(SystemError) -> String {
 extension ControlGroup {
     /// The calling process's cgroup, below the cgroup v2 mount, with a leading slash; nil without cgroup v2.
     package static func own() -> String? {
-        guard let text = try? readText("/proc/self/cgroup") else { return nil }
+        (try? readText("/proc/self/cgroup")).flatMap(path(in:))
+    }
+
+    /// What a /proc/PID/cgroup says of cgroup v2.
+    static func path(in text: String) -> String? {
         for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
         return nil
     }

@@ -1,48 +1,48 @@
+internal import CLinux
 internal import Glibc
 
-/// Who is at the other end of a Unix socket, as the kernel noted when it connected (unix(7)).
-package struct PeerProcess: Sendable, Equatable {
-    package let user: UInt32
-    package let group: UInt32
-    /// Supplementary ones, as far as there are at most `maximumGroups`.
-    package let groups: [UInt32]
-    package let process: Int32
+/// A process of this machine, held by its pidfd: its number may be given to another process, this may not.
+package final class PeerProcess: Sendable {
+    /// `getsockopt(2)`: the pidfd of the process that connected a Unix socket, since Linux 6.5.
+    package static let pidfdOption: Int32 = 77
+    private let pidfd: FileDescriptor
 
-    // Of asm-generic/socket.h.
-    private static let credentialsOption: Int32 = 17  // SO_PEERCRED
-    private static let groupsOption: Int32 = 59  // SO_PEERGROUPS
-    private static let maximumGroups = 1024
+    /// Takes ownership of a pidfd.
+    package init(owningPidfd pidfd: Int32) { self.pidfd = FileDescriptor(owning: pidfd) }
 
-    package init(user: UInt32, group: UInt32, groups: [UInt32], process: Int32) {
-        self.user = user
-        self.group = group
-        self.groups = groups
-        self.process = process
+    /// - Parameter id: what `SO_PEERCRED` said. The process must not have ended since: kernels before 6.5 leave that window, in which its
+    ///   number could have been given to another.
+    package init(id: Int32) throws(SystemError) {
+        pidfd = FileDescriptor(owning: try checked("pidfd_open", on: "\(id)") { clinux_pidfd_open(id) })
     }
 
-    /// - Parameter socket: a connected Unix socket. - Returns: nil for anything else.
-    package init?(socket: Int32) {
-        // struct ucred: pid, uid, gid.
-        var credentials: (Int32, UInt32, UInt32) = (0, 0, 0)
-        var size = socklen_t(MemoryLayout.size(ofValue: credentials))
-        guard getsockopt(socket, SOL_SOCKET, Self.credentialsOption, &credentials, &size) == 0, credentials.0 != 0 else { return nil }
-        process = credentials.0
-        user = credentials.1
-        group = credentials.2
-        var groups = [UInt32](repeating: 0, count: Self.maximumGroups)
-        size = socklen_t(groups.count * MemoryLayout<UInt32>.size)
-        let code = getsockopt(socket, SOL_SOCKET, Self.groupsOption, &groups, &size)
-        self.groups = code == 0 ? Array(groups.prefix(Int(size) / MemoryLayout<UInt32>.size)) : []
+    /// Its cgroup below the cgroup v2 mount, with a leading slash, as of now.
+    /// - Throws: `ESRCH` when it has ended, `ENOENT` when it cannot be seen from the daemon's PID namespace.
+    package func cgroup() throws(SystemError) -> String {
+        let id = try currentID()
+        let text = try readText("/proc/\(id)/cgroup")
+        // Read of this process, and not of one that was given its number meanwhile.
+        guard try currentID() == id, isRunning else { throw SystemError("look at the caller", code: ESRCH, subject: "process \(id)") }
+        guard let path = ControlGroup.path(in: text) else {
+            throw SystemError("find its cgroup v2", code: ENOENT, subject: "process \(id)")
+        }
+        return path
     }
 
-    package func isMember(of group: UInt32) -> Bool { self.group == group || groups.contains(group) }
-}
+    private func currentID() throws(SystemError) -> Int32 {
+        let text = try readText("/proc/self/fdinfo/\(pidfd.raw)")
+        for line in text.split(separator: "\n") where line.hasPrefix("Pid:") {
+            let digits = line.dropFirst(4).drop { $0 == "\t" || $0 == " " }
+            guard let id = Int32(digits), id >= 0 else { throw SystemError("look at the caller", code: ESRCH) }
+            guard id > 0 else { throw SystemError("look at the caller: it is outside of the daemon's PID namespace", code: ENOENT) }
+            return id
+        }
+        throw SystemError("read a pidfd", code: EINVAL)
+    }
 
-/// The number of a group of the system, by its name; nil if there is none.
-package func groupNumber(named name: String) -> UInt32? {
-    var group = Glibc.group()
-    var result: UnsafeMutablePointer<Glibc.group>?
-    var buffer = [CChar](repeating: 0, count: 65536)
-    guard getgrnam_r(name, &group, &buffer, buffer.count, &result) == 0, result != nil else { return nil }
-    return group.gr_gid
+    /// A pidfd is readable once its process has ended, before it is reaped too.
+    private var isRunning: Bool {
+        var query = pollfd(fd: pidfd.raw, events: Int16(POLLIN), revents: 0)
+        return poll(&query, 1, 0) == 0
+    }
 }

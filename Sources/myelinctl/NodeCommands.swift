@@ -63,7 +63,8 @@ struct CertificatesCommand: AsyncParsableCommand {
         try options.show(
             views,
             [
-                Column("SPIFFE ID") { $0.spiffe }, Column("STATE") { $0.state }, Column("NOT BEFORE") { $0.notBefore ?? "" },
+                Column("SPIFFE ID") { $0.spiffe }, Column("HELD BY") { $0.workload ?? "daemon" }, Column("STATE") { $0.state },
+                Column("NOT BEFORE") { $0.notBefore ?? "" },
                 Column("NOT AFTER") { $0.notAfter ?? "" }, Column("RENEWAL") { $0.nextRenewal ?? "" }, Column("SERIAL") { $0.serial ?? "" },
                 Column("ERROR") { $0.lastError ?? "" },
             ], none: "This node holds no certificate: no workload is captured here.")

@@ -36,6 +36,7 @@ import Testing
             ca: {directory: /ca, lifetime: 12h}
             metrics: {listen: "[::1]:9000"}
             log: {access: "off", level: debug}
+            spiffe: {workload_api: {socket: /run/spiffe/w.sock}}
             limits: {redis: "rediss://[fd00::9]/3", username: u, password_file: /p, ca_file: /c, timeout: 50ms, unavailable: refuse}
             """, to: "node.yaml")
         let first = try NodeConfiguration.load(file: file)
@@ -44,6 +45,7 @@ import Testing
         #expect(first.rendered == second.rendered)
         #expect(second.dns.upstream == [SocketAddress("10.0.0.2:53")!, SocketAddress("[fd00::2]:5353")!])
         #expect(second.limits.redis?.host == "fd00::9" && second.limits.redis?.port == 6379 && second.limits.redis?.database == 3)
+        #expect(second.spiffe.workloadSocket == "/run/spiffe/w.sock" && second.spiffe.agentSocket == nil)
         #expect(second.limits.redis?.usesTLS == true && second.limits.username == "u" && second.limits.passwordFile == "/p")
         #expect(second.limits.authorityFile == "/c" && second.limits.timeout == .milliseconds(50) && second.limits.unavailable == .refuse)
         #expect(second.capture.unknown == .pass && second.log.access == "" && second.tunnel.connectTimeout == .milliseconds(500))

@@ -3,8 +3,8 @@ enum Layers {
     /// From the ground up. Programs stand at the end and are imported by nobody.
     static let order = [
         "MeshTypes", "MeshSystem", "MeshBPF", "MeshTLS", "MeshRuntime", "MeshProtocols", "MeshResilience", "MeshBalancing",
-        "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits", "MeshConfig",
-        "MeshRegistry", "MeshStores", "MeshAdmin", "MeshAuthority", "MeshControl", "MeshLab",
+        "MeshRouting", "MeshPolicy", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshWorkloadAPI", "MeshLimits",
+        "MeshConfig", "MeshRegistry", "MeshStores", "MeshAdmin", "MeshAuthority", "MeshControl", "MeshLab",
         "myelind", "myelinctl", "myelin-lab", "myelin-load", "myelin-bench",
     ]
     /// Each C target has one importer.

@@ -10,7 +10,7 @@ struct AdminGate: Sendable {
     let group: UInt32?
 
     /// Why `peer` may not; nil if it may.
-    func objection(to peer: PeerProcess?) -> AdminComplaint? {
+    func objection(to peer: PeerCredentials?) -> AdminComplaint? {
         guard let peer else {
             return AdminComplaint(error: "the kernel does not say who you are", remedy: "use the status socket itself, without a proxy")
         }
@@ -35,9 +35,9 @@ struct PeerRequest: RequestContext {
     }
 
     /// nil when the kernel does not tell.
-    func peer() async -> PeerProcess? {
+    func peer() async -> PeerCredentials? {
         try? await channel.eventLoop.submit { [channel] in
-            try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { PeerProcess(socket: $0) }
+            try channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { PeerCredentials(socket: $0) }
         }.get() ?? nil
     }
 }

@@ -1,6 +1,7 @@
 internal import HTTPTypes
 internal import Hummingbird
 package import Logging
+internal import MeshSystem
 internal import MeshTelemetry
 internal import ServiceLifecycle
 internal import Synchronization
@@ -19,7 +20,11 @@ package struct StatusServer: Sendable {
         gate = AdminGate(group: group)
         self.source = source
         self.log = log
-        try file.clear()
+        try Self.clear(file)
+    }
+
+    private static func clear(_ file: SocketFile) throws(AdminFailure) {
+        do throws(SocketFileFailure) { try file.clear() } catch { throw AdminFailure(error.description) }
     }
 
     /// Until cancelled; the socket's file goes with it.
@@ -27,17 +32,17 @@ package struct StatusServer: Sendable {
     /// - Throws: `AdminFailure` when the socket cannot be served.
     package func run(listening: @escaping @Sendable () -> Void = {}) async throws {
         // Another process may have come since `init`, or since the last attempt.
-        try file.clear()
+        try Self.clear(file)
         var quiet = log
         quiet.logLevel = .warning
         let file = file
-        let published = Mutex<Result<SocketFile.Identity, AdminFailure>?>(nil)
+        let published = Mutex<Result<SocketFile.Identity, SocketFileFailure>?>(nil)
         defer { if case .success(let identity) = published.withLock(\.self) { file.remove(identity) } }
         let application = Application(
             router: routes(), server: ServerBounds.server(),
             configuration: ServerBounds.configuration(.unixDomainSocket(path: file.privatePath), log: quiet),
             onServerRunning: { channel in
-                let result = Result { () throws(AdminFailure) in try file.publish() }
+                let result = Result { () throws(SocketFileFailure) in try file.publish() }
                 published.withLock { $0 = result }
                 switch result {
                 case .success: listening()
@@ -49,7 +54,7 @@ package struct StatusServer: Sendable {
         } catch let error as CancellationError {
             throw error
         } catch {
-            if case .failure(let failure) = published.withLock(\.self) { throw failure }
+            if case .failure(let failure) = published.withLock(\.self) { throw AdminFailure(failure.description) }
             throw AdminFailure("\(file.path) cannot be served: \(error)")
         }
     }

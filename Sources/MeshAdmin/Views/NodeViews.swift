@@ -93,7 +93,7 @@ package struct WorkloadView: Codable, Sendable {
     }
 }
 
-/// A service's certificate on this node.
+/// A service's certificate on this node: the daemon's own for its tunnels, or one that a workload holds.
 package struct CertificateView: Codable, Sendable {
     package let service: String
     package let namespace: String
@@ -105,11 +105,14 @@ package struct CertificateView: Codable, Sendable {
     package let notAfter: String?
     package let nextRenewal: String?
     package let lastError: String?
+    /// The cgroup of the workload that fetched it from the Workload API; nil for the daemon's own.
+    package let workload: String?
 
     package init(
         service: String, namespace: String, spiffe: String, state: String, serial: String?, notBefore: String?, notAfter: String?,
-        nextRenewal: String?, lastError: String?
+        nextRenewal: String?, lastError: String?, workload: String? = nil
     ) {
+        self.workload = workload
         self.service = service
         self.namespace = namespace
         self.spiffe = spiffe

@@ -25,10 +25,12 @@ extension NodeConfiguration {
             "  upstream: [\(dns.upstream.map { quoted("\($0)") }.joined(separator: ", "))]",
             "  virtual_v4: \(dns.virtualV4)",
             "  virtual_v6: \(quoted("\(dns.virtualV6)"))",
-            AuthorityDocument.rendered(self, quoted: quoted),
+            // An agent stands in the authority's place.
+            spiffe.agentSocket.map { "spiffe: {agent: \(quoted("unix://" + $0))}" } ?? AuthorityDocument.rendered(self, quoted: quoted),
             "metrics: {listen: \(quoted("\(metrics)"))}",
             "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
         ]
+        if let socket = spiffe.workloadSocket { lines.append("spiffe: {workload_api: {socket: \(quoted(socket))}}") }
         if let redis = limits.redis { lines += rendered(redis) }
         lines += registry.rendered(quoted: quoted) + discovery.rendered(quoted: quoted)
         if let group = admin.group { lines.append("admin: {group: \(quoted(group))}") }

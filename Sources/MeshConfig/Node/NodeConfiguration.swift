@@ -24,6 +24,7 @@ package struct NodeConfiguration: Sendable {
     package var metrics = SocketAddress(ip: .v4Loopback, port: 15020)
     package var log = Log()
     package var limits = Limits()
+    package var spiffe = SPIFFE()
 
     /// `node:`
     package struct Node: Sendable {
@@ -89,6 +90,14 @@ package struct NodeConfiguration: Sendable {
         /// For the answer to each command.
         package var timeout = Duration.milliseconds(200)
         package var unavailable = Unavailable.local
+    }
+
+    /// `spiffe:`
+    package struct SPIFFE: Sendable {
+        /// Where workloads fetch their SVIDs; nil: nowhere.
+        package var workloadSocket: String?
+        /// The agent that gives this node its SVIDs in place of `ca`; nil: none.
+        package var agentSocket: String?
     }
 
     /// The authority's directory.

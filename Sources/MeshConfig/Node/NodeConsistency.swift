@@ -15,6 +15,9 @@ struct NodeConsistency {
         checkPorts()
         checkCgroups()
         AuthorityDocument.check(configuration, root)
+        if configuration.spiffe.workloadSocket == configuration.statusSocket {
+            root["spiffe"]?.report("the Workload API has the socket of the status", "name another one: everybody may open it")
+        }
         let socket = configuration.statusSocket
         if socket.utf8.count > Self.longestSocketPath {
             root["run"]?.report(

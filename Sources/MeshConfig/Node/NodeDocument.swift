@@ -33,7 +33,7 @@ extension NodeConfiguration {
 enum NodeDocument {
     static let keys = [
         "node", "trust_domain", "namespace", "state", "run", "registry", "policy", "aliases", "workers", "capture", "tunnel", "dns", "ca",
-        "metrics", "log", "limits", "discovery", "admin",
+        "metrics", "log", "limits", "discovery", "admin", "spiffe",
     ]
     private static let maximumWorkers = 64
     private static let defaultWorkers = 4
@@ -59,6 +59,7 @@ enum NodeDocument {
         set(&result.limits, root["limits"].map(LimitsDocument.limits))
         set(&result.discovery, root["discovery"].map { DiscoveryDocument.rules($0, namespace: result.namespace) })
         set(&result.admin, root["admin"].map(AdminDocument.admin))
+        set(&result.spiffe, root["spiffe"].map { WorkloadAPIDocument.spiffe($0, root: root) })
         NodeConsistency(configuration: result, root: root).check()
         return result
     }

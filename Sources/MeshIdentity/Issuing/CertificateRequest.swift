@@ -1,4 +1,4 @@
-internal import Crypto
+package import Crypto
 internal import SwiftASN1
 internal import X509
 
@@ -25,7 +25,7 @@ package struct CertificateRequest: Sendable {
     }
 
     /// A request for `key`, in DER, that names nobody.
-    static func make(for key: P256.Signing.PrivateKey) throws -> [UInt8] {
+    package static func make(for key: P256.Signing.PrivateKey) throws -> [UInt8] {
         let request = try CertificateSigningRequest(
             version: .v1, subject: DistinguishedName(), privateKey: Certificate.PrivateKey(key), attributes: .init())
         var serializer = DER.Serializer()

@@ -52,7 +52,7 @@ struct NodeDocuments {
               pins: \(node.pins)
               objects: \(binaries.objects)
             dns: {domain: cluster.local, upstream: [10.87.0.254]}
-            \(authority(node))
+            \(node.agent.map { "spiffe: {agent: \"unix://\($0)\"}" } ?? authority(node))
             metrics: {listen: "127.0.0.1:\(Self.metricsPort)"}
             log: {access: \(node.logsAccess ? node.accessLog : "off"), level: info}
             \(node.extraConfiguration)

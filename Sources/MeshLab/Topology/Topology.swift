@@ -35,6 +35,8 @@ package struct Topology: Codable, Sendable {
         /// `capture.direct`: permitted connections within the node go without the daemon.
         package var direct = true
         package var logsAccess = true
+        /// The socket of a SPIFFE agent that gives the node its SVIDs; nil: the laboratory's own authority does.
+        package var agent: String?
         /// Lines to append to this node's node.yaml, for tests of the configuration.
         package var extraConfiguration = ""
 

@@ -1,59 +1,67 @@
+internal import CLinux
 internal import Glibc
+
+/// Why a Unix socket cannot be served: what is in the way, in a sentence.
+package struct SocketFileFailure: Error, Sendable, CustomStringConvertible {
+    package let description: String
+    init(_ description: String) { self.description = description }
+}
 
 /// The file of a listening Unix socket: nobody's is taken away, and only our own is removed.
 ///
-/// The HTTP server binds a private name beside `path`, because it removes what stands at the name that it bound, before and
+/// A server binds a private name beside `path`, because SwiftNIO removes what stands at the name that it bound, before and
 /// after, whosever it is. The socket gets its public name by link(2), which never replaces anything and finds the mode set.
-struct SocketFile: Sendable {
+package struct SocketFile: Sendable {
     /// `sun_path` without its terminator, unix(7), and without what makes the private name.
-    private static let longestPath = 107 - ".1234567890".utf8.count
-    /// Owner and group may connect.
-    private static let mode: mode_t = 0o660
+    package static let longestPath = 107 - ".1234567890".utf8.count
 
-    let path: String
-    let privatePath: String
+    package let path: String
+    package let privatePath: String
+    private let mode: mode_t
     /// nil: the daemon's own.
     private let group: UInt32?
 
-    init(path: String, group: UInt32? = nil) {
+    /// - Parameter mode: who may connect; by default owner and group.
+    package init(path: String, mode: UInt32 = 0o660, group: UInt32? = nil) {
         self.path = path
+        self.mode = mode
         self.group = group
         privatePath = "\(path).\(getpid())"
     }
 
     /// Which file it is, whatever its path leads to by now.
-    struct Identity: Equatable, Sendable {
+    package struct Identity: Equatable, Sendable {
         fileprivate let device: dev_t
         fileprivate let inode: ino_t
     }
 
     /// Removes a socket that nobody listens on.
     /// - Throws: when somebody listens, when the file is no socket, when the path does not fit.
-    func clear() throws(AdminFailure) {
+    package func clear() throws(SocketFileFailure) {
         guard path.utf8.count <= Self.longestPath else {
-            throw AdminFailure("the path of the status socket is longer than \(Self.longestPath) bytes: \(path)")
+            throw SocketFileFailure("the path of the socket is longer than \(Self.longestPath) bytes: \(path)")
         }
         guard let status = Self.status(path) else { return }
-        guard status.st_mode & S_IFMT == S_IFSOCK else { throw AdminFailure("\(path) exists and is no socket") }
-        if isServed() { throw AdminFailure("another process serves \(path)") }
+        guard status.st_mode & S_IFMT == S_IFSOCK else { throw SocketFileFailure("\(path) exists and is no socket") }
+        if isServed() { throw SocketFileFailure("another process serves \(path)") }
         unlink(path)
     }
 
     /// Gives the socket that was bound its public name.
-    func publish() throws(AdminFailure) -> Identity {
+    package func publish() throws(SocketFileFailure) -> Identity {
         defer { unlink(privatePath) }
         if let group, chown(privatePath, uid_t.max, group) != 0 {
-            throw AdminFailure("\(path) cannot be given to the group \(group): \(String(cString: strerror(errno)))")
+            throw SocketFileFailure("\(path) cannot be given to the group \(group): \(String(cString: strerror(errno)))")
         }
-        guard chmod(privatePath, Self.mode) == 0, let status = Self.status(privatePath), link(privatePath, path) == 0 else {
+        guard chmod(privatePath, mode) == 0, let status = Self.status(privatePath), link(privatePath, path) == 0 else {
             let reason = errno == EEXIST ? "another process has just taken it" : String(cString: strerror(errno))
-            throw AdminFailure("\(path) cannot be served: \(reason)")
+            throw SocketFileFailure("\(path) cannot be served: \(reason)")
         }
         return Identity(device: status.st_dev, inode: status.st_ino)
     }
 
     /// Removes the socket unless another process has put its own in its place.
-    func remove(_ identity: Identity) {
+    package func remove(_ identity: Identity) {
         guard let status = Self.status(path), Identity(device: status.st_dev, inode: status.st_ino) == identity else { return }
         unlink(path)
     }

@@ -10,6 +10,7 @@ package protocol AdminSource: Sendable {
     func policies() async -> [PolicyView]
     func connections() async -> [ConnectionView]
     func checks() async -> [CheckView]
+    func names() async -> NamesView
     func configuration() async -> ConfigView
     /// Names may have a namespace before them: `default/wallet`.
     /// - Returns: nil when one of them is unknown.

@@ -12,7 +12,7 @@ extension NodeAdmin {
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
             checkTables(), checkClock(),
         ]
-            + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + (await checkPeers())
+            + (parts.sharedLimits.map { [$0.check] } ?? []) + checkHealth() + checkNames() + (await checkPeers())
     }
 
     private func checkState() -> CheckView {

@@ -66,6 +66,7 @@ final class NodeAdmin: AdminSource {
             problems.append(StatusView.Problem(what: failure, remedy: "widen dns.virtual_v4"))
         }
         if let problem = parts.sharedLimits?.problem { problems.append(problem) }
+        problems += nameProblems()
         if let warning = parts.addressWarning {
             problems.append(StatusView.Problem(what: warning, remedy: "no action: it is written anew"))
         }

@@ -21,11 +21,9 @@ extension NodeConfiguration {
         if let objects = capture.objects { lines.append("  objects: \(quoted(objects))") }
         lines += [
             "tunnel: {port: \(tunnel.port), keepalive: \(tunnel.keepalive.short), connect_timeout: \(tunnel.connectTimeout.short)}",
-            "dns:",
-            "  domain: \(quoted(dns.domain))",
-            "  upstream: [\(dns.upstream.map { quoted("\($0)") }.joined(separator: ", "))]",
-            "  virtual_v4: \(dns.virtualV4)",
-            "  virtual_v6: \(quoted("\(dns.virtualV6)"))",
+        ]
+        lines += dns.rendered
+        lines += [
             "ca: {directory: \(quoted(authorityDirectory)), lifetime: \(authority.lifetime.short)}",
             "metrics: {listen: \(quoted("\(metrics)"))}",
             "log: {access: \(quoted(log.access.map { $0.isEmpty ? "off" : $0 } ?? "stdout")), level: \(log.level.rawValue)}",
@@ -47,7 +45,9 @@ extension NodeConfiguration {
         [("name", node.name), ("address", "\(node.address)"), ("zone", node.zone), ("region", node.region)].filter { !$0.1.isEmpty }
     }
 
-    private func quoted(_ text: String) -> String {
+    private func quoted(_ text: String) -> String { Self.quoted(text) }
+
+    static func quoted(_ text: String) -> String {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

@@ -56,7 +56,8 @@ extension NodeAdmin {
 
     private static func remedy(_ server: UpstreamStatus) -> String {
         "is the server running, and does a firewall let UDP and TCP port \(server.address.port) through? "
-            + (server.isConfigured ? "It is named in dns.upstream of node.yaml" : "Workloads have it from /etc/resolv.conf; dns.upstream names another")
+            + (server.isConfigured
+                ? "It is named in dns.upstream of node.yaml" : "Workloads have it from /etc/resolv.conf; dns.upstream names another")
     }
 
     // MARK: Prometheus

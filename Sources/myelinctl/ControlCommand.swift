@@ -13,7 +13,8 @@ struct ControlCommand: AsyncParsableCommand {
             """,
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,
-            PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, NamesCommand.self, ConfigCommand.self, CheckCommand.self, ExplainCommand.self,
+            PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, NamesCommand.self, ConfigCommand.self, CheckCommand.self,
+            ExplainCommand.self,
         ])
 
     static func main() async { await main(inOrder(Array(CommandLine.arguments.dropFirst()))) }

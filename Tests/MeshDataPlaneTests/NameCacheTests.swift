@@ -28,9 +28,9 @@ struct NameCacheTests {
         var cache = NameCache(options)
         let key = Self.key("a.example")
         cache.insert(Self.answer("a.example"), under: key, lifetime: 60, owner: Self.owner, now: 0)
-        guard case .fresh(_, 59) = cache.find(Self.key("A.EXAMPLE"), now: 59 * Self.second + 1) else { return Issue.record("not fresh") }
-        guard case .stale(_, true) = cache.find(key, now: 60 * Self.second) else { return Issue.record("not stale") }
-        guard case .nothing = cache.find(key, now: 160 * Self.second) else { return Issue.record("kept for ever") }
+        guard case .fresh(_, 59) = cache.find(Self.key("A.EXAMPLE"), now: 59 * Self.second + 1) else { return complain("not fresh") }
+        guard case .stale(_, true) = cache.find(key, now: 60 * Self.second) else { return complain("not stale") }
+        guard case .nothing = cache.find(key, now: 160 * Self.second) else { return complain("kept for ever") }
         #expect(cache.status.entries == 0 && cache.status.bytes == 0)
         #expect(cache.status.hits == 1 && cache.status.misses == 2)
     }
@@ -39,7 +39,7 @@ struct NameCacheTests {
         var cache = NameCache(NameCacheOptions())
         cache.insert(Self.answer("a.example"), under: Self.key("a.example"), lifetime: 60, owner: Self.owner, now: 0)
         for other in [Self.key("a.example", .aaaa), Self.key("a.example", signed: true), Self.key("b.example")] {
-            guard case .nothing = cache.find(other, now: 1) else { return Issue.record("\(other) was found") }
+            guard case .nothing = cache.find(other, now: 1) else { return complain("\(other) was found") }
         }
     }
 
@@ -58,10 +58,10 @@ struct NameCacheTests {
         let now = 2 * Self.second
         cache.noteFailure(of: known, owner: Self.owner, now: now)
         cache.noteFailure(of: unknown, owner: Self.owner, now: now)
-        guard case .stale(_, false) = cache.find(known, now: now + 1) else { return Issue.record("it asks again at once") }
-        guard case .failed = cache.find(unknown, now: now + 1) else { return Issue.record("it asks again at once") }
-        guard case .stale(_, true) = cache.find(known, now: now + cache.options.staleRetry) else { return Issue.record("never again") }
-        guard case .nothing = cache.find(unknown, now: now + cache.options.failureRetry) else { return Issue.record("never again") }
+        guard case .stale(_, false) = cache.find(known, now: now + 1) else { return complain("it asks again at once") }
+        guard case .failed = cache.find(unknown, now: now + 1) else { return complain("it asks again at once") }
+        guard case .stale(_, true) = cache.find(known, now: now + cache.options.staleRetry) else { return complain("never again") }
+        guard case .nothing = cache.find(unknown, now: now + cache.options.failureRetry) else { return complain("never again") }
         #expect(cache.status.entries == 1)
     }
 
@@ -75,9 +75,9 @@ struct NameCacheTests {
         }
         _ = cache.find(Self.key("a.example"), now: 1)
         cache.insert(Self.answer("d.example"), under: Self.key("d.example"), lifetime: 60, owner: Self.owner, now: 2)
-        guard case .nothing = cache.find(Self.key("b.example"), now: 3) else { return Issue.record("another was evicted") }
+        guard case .nothing = cache.find(Self.key("b.example"), now: 3) else { return complain("another was evicted") }
         for name in ["a.example", "c.example", "d.example"] {
-            guard case .fresh = cache.find(Self.key(name), now: 3) else { return Issue.record("\(name) was evicted") }
+            guard case .fresh = cache.find(Self.key(name), now: 3) else { return complain("\(name) was evicted") }
         }
         #expect(cache.status.evictions == 1)
     }
@@ -93,7 +93,7 @@ struct NameCacheTests {
             cache.noteFailure(of: Self.key("y\(number).example"), owner: Self.owner, now: 1)
         }
         #expect(cache.status.bytes <= options.capacity / options.workloadDivisor + 1000)
-        guard case .fresh = cache.find(Self.key("mine.example"), now: 2) else { return Issue.record("evicted by another") }
+        guard case .fresh = cache.find(Self.key("mine.example"), now: 2) else { return complain("evicted by another") }
     }
 
     @Test func nothingIsKeptWithoutCapacity() {
@@ -133,7 +133,8 @@ struct NameCacheTests {
                 case .failed, .nothing: break
                 }
             }
-            #expect(cache.status.bytes <= options.capacity && cache.status.bytes >= cache.status.entries * NameCache.overhead, "seed \(seed)")
+            #expect(
+                cache.status.bytes <= options.capacity && cache.status.bytes >= cache.status.entries * NameCache.overhead, "seed \(seed)")
             #expect(cache.status.entries <= 80)
         }
     }

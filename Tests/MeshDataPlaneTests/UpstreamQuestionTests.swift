@@ -66,7 +66,7 @@ struct UpstreamQuestionTests {
         for length in whole.indices {
             switch question.verdict(on: Array(whole[..<length])) {
             case .foreign, .unreadable: break
-            default: Issue.record("\(length) octets were taken")
+            default: complain("\(length) octets were taken")
             }
         }
     }
@@ -74,8 +74,8 @@ struct UpstreamQuestionTests {
     @Test func anOldServersComplaintIsUnderstood() {
         let question = Self.question()
         let bare: [UInt8] = [0, 77, 0x81, 0x81] + [UInt8](repeating: 0, count: 8)
-        guard case .wantsNoEDNS = question.verdict(on: bare) else { return Issue.record("not understood") }
-        guard case .foreign = Self.question(edns: false).verdict(on: bare) else { return Issue.record("taken without need") }
-        guard case .foreign = question.verdict(on: [0, 78] + bare.dropFirst(2)) else { return Issue.record("taken under another number") }
+        guard case .wantsNoEDNS = question.verdict(on: bare) else { return complain("not understood") }
+        guard case .foreign = Self.question(edns: false).verdict(on: bare) else { return complain("taken without need") }
+        guard case .foreign = question.verdict(on: [0, 78] + bare.dropFirst(2)) else { return complain("taken under another number") }
     }
 }

@@ -48,7 +48,7 @@ enum NamesDocument {
         set(&dns.trustAD, mapping["trust_ad"]?.bool())
         guard let cache = mapping["cache"]?.mapping(keys: ["megabytes", "stale"]) else { return }
         set(&dns.cacheMegabytes, cache["megabytes"]?.integer(in: 0...maximumMegabytes))
-        set(&dns.stale, cache["stale"]?.duration(in: .zero ... longestStale))
+        set(&dns.stale, cache["stale"]?.duration(in: .zero...longestStale))
     }
 
     private static func set<Value>(_ target: inout Value, _ value: Value?) {

@@ -20,7 +20,7 @@ extension NodeConfiguration {
         if let cgroup = capture.daemonCgroup { lines.append("  daemon_cgroup: \(quoted(cgroup))") }
         if let objects = capture.objects { lines.append("  objects: \(quoted(objects))") }
         lines += [
-            "tunnel: {port: \(tunnel.port), keepalive: \(tunnel.keepalive.short), connect_timeout: \(tunnel.connectTimeout.short)}",
+            "tunnel: {port: \(tunnel.port), keepalive: \(tunnel.keepalive.short), connect_timeout: \(tunnel.connectTimeout.short)}"
         ]
         lines += dns.rendered
         lines += [

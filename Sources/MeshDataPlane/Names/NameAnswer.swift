@@ -42,7 +42,9 @@ enum NameAnswer {
             if ![.a, .aaaa, .any].contains(wanted) { reply.answers = [] }
         case .location(let port, let target, let v4, let v6):
             guard wanted == .srv || wanted == .any else { break }
-            reply.answers = [DNSRecord(name: name, timeToLive: timeToLive, data: .srv(priority: 0, weight: 100, port: port, target: target))]
+            reply.answers = [
+                DNSRecord(name: name, timeToLive: timeToLive, data: .srv(priority: 0, weight: 100, port: port, target: target))
+            ]
             reply.additional = addresses(of: target, v4, v6, timeToLive)
         case .pointer(let target):
             guard wanted == .ptr || wanted == .any else { break }

@@ -97,7 +97,9 @@ package struct NameCache: Sendable {
 
     /// An answer that may still be given when there is no newer one.
     package func expired(_ key: NameKey, now: UInt64) -> KeptAnswer? {
-        guard let entry = places[key].flatMap({ entries[$0] }), now < entry.expires + UInt64(options.stale) * 1_000_000_000 else { return nil }
+        guard let entry = places[key].flatMap({ entries[$0] }), now < entry.expires + UInt64(options.stale) * 1_000_000_000 else {
+            return nil
+        }
         return entry.answer
     }
 

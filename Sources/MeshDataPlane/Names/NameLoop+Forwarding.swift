@@ -149,7 +149,7 @@ extension NameLoop {
     }
 
     /// Takes the query out of the table and answers those who wait.
-    private func end(_ query: ForwardedQuery, _ answer: (WaitingClient) -> Void) {
+    func end(_ query: ForwardedQuery, _ answer: (WaitingClient) -> Void) {
         query.isFinished = true
         for attempt in query.attempts { close(attempt) }
         query.attempts = []

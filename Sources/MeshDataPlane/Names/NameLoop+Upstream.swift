@@ -25,12 +25,15 @@ extension NameLoop {
             usesEDNS: upstreams.takesEDNS(server, now: now), wishes: query.key.wishes)
         let attempt = UpstreamAttempt(query, server: server, question: question, begun: now)
         query.nextAttempt = now + upstreams.patience(server, atMost: options.retransmission)
-        guard let descriptor = try? DatagramSocket.connect(to: server),
-            let socket = adopt(descriptor, .readable, { _ in .upstream(attempt) })
-        else {
-            upstreams.failed(server, .unreachable, now: now)
+        let descriptor: FileDescriptor
+        do {
+            descriptor = try DatagramSocket.connect(to: server)
+        } catch {
+            // Not the server's fault if we have no descriptor left.
+            if ![EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(error.code) { upstreams.failed(server, .unreachable, now: now) }
             return false
         }
+        guard let socket = adopt(descriptor, .readable, { _ in .upstream(attempt) }) else { return false }
         attempt.transport = .datagram(socket)
         guard send(socket.descriptor.raw, question.wire, question.wire.count, Int32(MSG_NOSIGNAL)) == question.wire.count else {
             forget(socket.token)
@@ -104,6 +107,8 @@ extension NameLoop {
     private func take(_ verdict: UpstreamQuestion.Verdict, _ attempt: UpstreamAttempt) {
         let query = attempt.query
         upstreams.answered(attempt.server, after: now - attempt.begun)
+        // It lives: that is all that was asked.
+        if query.isProbe { return end(query) { _ in } }
         switch verdict {
         case .answer(let message): succeed(query, message)
         case .wantsNoEDNS:

@@ -24,6 +24,8 @@ package struct Topology: Codable, Sendable {
         /// `capture.direct`: permitted connections within the node go without the daemon.
         package var direct = true
         package var logsAccess = true
+        /// Keys of `dns:` beside the domain.
+        package var names = "upstream: [10.87.0.254]"
         /// Lines to append to this node's node.yaml, for tests of the configuration.
         package var extraConfiguration = ""
 

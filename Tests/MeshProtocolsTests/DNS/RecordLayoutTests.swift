@@ -10,14 +10,18 @@ struct DNSRecordLayoutTests {
         return Messages.header(answers: 1) + question + [0xc0, 12, 0, type, 0, 1, 0, 0, 0, 9, 0, UInt8(data.count)] + data
     }
 
-    @Test(arguments: [
-        (2, [], 1), (12, [], 1), (39, [], 1), (14, [], 2), (17, [], 2), (15, [0, 10], 1), (18, [0, 1], 1), (26, [0, 1], 2),
-        (35, [0, 1, 0, 2, 1, 0x73, 0, 2, 0x61, 0x62], 1),
-    ] as [(UInt8, [UInt8], Int)])
+    @Test(
+        arguments: [
+            (2, [], 1), (12, [], 1), (39, [], 1), (14, [], 2), (17, [], 2), (15, [0, 10], 1), (18, [0, 1], 1), (26, [0, 1], 2),
+            (35, [0, 1, 0, 2, 1, 0x73, 0, 2, 0x61, 0x62], 1),
+        ] as [(UInt8, [UInt8], Int)])
     func namesSurviveAnotherMessage(_ type: UInt8, _ before: [UInt8], _ count: Int) throws {
         let message = try DNSMessage(Self.message(type, before, pointers: count))
         let wallet = Messages.name("wallet")
-        #expect(message.answers.map(\.data) == [.named(DNSType(rawValue: UInt16(type)), before: before, .init(repeating: wallet, count: count), after: [])])
+        #expect(
+            message.answers.map(\.data) == [
+                .named(DNSType(rawValue: UInt16(type)), before: before, .init(repeating: wallet, count: count), after: [])
+            ])
         var other = Messages.query("another.name.example")
         other.answers = message.answers
         #expect(try DNSMessage(other.encoded()).answers == message.answers)
@@ -32,7 +36,9 @@ struct DNSRecordLayoutTests {
 
     @Test func whatOnlyAddsIsLeftOutBeforeTheAnswerIs() throws {
         var message = Messages.answer
-        let bare = { message.additional = []; return message.encoded().count }()
+        let bare = {
+            message.additional = []; return message.encoded().count
+        }()
         message = Messages.answer
         let reply = try DNSMessage(message.encoded(limit: bare))
         #expect(!reply.header.isTruncated && reply.additional.isEmpty && reply.answers == message.answers)

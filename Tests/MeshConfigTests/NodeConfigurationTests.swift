@@ -79,7 +79,7 @@ import Testing
         ),
         ("node: {name: n, address: 10.0.0.1}\ndns: {cache: {megabytes: 5000}}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\ndns: {cache: {stale: 30d}}\n", ""),
-        ("node: {name: n, address: 10.0.0.1}\ndns: {timeout: 1m}\n", "30s"),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {timeout: 1m}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\naliases: {agent: agent}\n", "remove it"),
         ("node: {name: n, address: 10.0.0.1}\naliases: {a: b, b: c}\n", "service itself"),
         ("node: {name: n, address: 10.0.0.1}\naliases: {a_b: c, a-b: d}\n", "keep one"),

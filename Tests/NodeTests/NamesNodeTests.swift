@@ -13,7 +13,7 @@ import Testing
     init() throws {
         var nodes = Topology.twoNodes
         nodes[0].names = """
-            view: callable, timeout: 3s, upstream: ["127.0.0.1:\(Self.first)", "127.0.0.1:\(Self.second)"]
+            view: callable, timeout: 1500ms, upstream: ["127.0.0.1:\(Self.first)", "127.0.0.1:\(Self.second)"]
             """
         let place = Topology.Instance.pod("node-2")
         var services = [
@@ -256,23 +256,27 @@ import Testing
 
     // MARK: Servers that lie
 
-    @Test(arguments: ["honest", "slow", "truncated"]) func peculiarServersAreUnderstood(_ mode: String) throws {
-        try startLiar(mode, Self.first)
-        let answer = try dig("+short", "+time=4", "x.example")
-        #expect(answer.hasPrefix("192.0.2.7"), "\(mode): \(answer)")
+    @Test func peculiarServersAreUnderstood() throws {
+        for mode in ["honest", "slow", "truncated"] {
+            try startLiar(mode, Self.first)
+            let answer = try dig("+short", "+time=4", "\(mode).example")
+            #expect(answer.hasPrefix("192.0.2.7"), "\(mode): \(answer)")
+            try stop("liar")
+        }
     }
 
-    @Test(arguments: ["wrong-id", "wrong-question", "oversized", "garbage", "no-answer", "other-port"]) func liesAreNotBelieved(
-        _ mode: String
-    ) throws {
-        try startLiar(mode, Self.first)
-        let alone = try took { () throws in
-            let answer = try dig("+time=5", "+tries=1", "x.example")
-            #expect(answer.contains("status: SERVFAIL") && !answer.contains("192.0.2.66"), "\(mode): \(answer)")
+    @Test func liesAreNotBelieved() throws {
+        for mode in ["wrong-id", "wrong-question", "oversized", "garbage", "no-answer", "other-port"] {
+            try startLiar(mode, Self.first)
+            let alone = try took { () throws in
+                let answer = try dig("+time=5", "+tries=1", "\(mode).example")
+                #expect(answer.contains("status: SERVFAIL") && !answer.contains("192.0.2.66"), "\(mode): \(answer)")
+            }
+            #expect(alone < .seconds(3), "\(mode): \(alone)")
+            try stop("liar")
         }
-        #expect(alone < .seconds(4), "\(alone)")
+        try startLiar("other-port", Self.first)
         try startUnbound()
-        let answer = try dig("+short", "+time=4", "www.second.example")
-        #expect(answer.contains("192.0.2.3"), "the other is asked: \(answer)")
+        #expect(try dig("+short", "+time=4", "www.second.example").contains("192.0.2.3"), "the other server is asked")
     }
 }

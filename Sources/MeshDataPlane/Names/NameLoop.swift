@@ -46,6 +46,8 @@ final class NameLoop: @unchecked Sendable {
     private static let sweepInterval: Int32 = 100
     /// Datagrams of one socket before the others have their turn.
     static let burst = 64
+    /// Of each UDP socket in a namespace, at most. Bytes.
+    private static let receiveBuffer: Int32 = 1 << 20
 
     init(
         options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, mailbox: NameMailbox, tally: NameTally
@@ -142,6 +144,9 @@ final class NameLoop: @unchecked Sendable {
         let token = nextToken
         nextToken += 1
         let listener = NameListener(descriptor, namespace: namespace)
+        // What the kernel gives unasked holds less than 200 queries: a program that starts asks more at once. Without privileges it stays so.
+        var size = Self.receiveBuffer
+        setsockopt(listener.socket.raw, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout.size(ofValue: size)))
         guard (try? poller.add(listener.socket.raw, .readable, token: token)) != nil else { return }
         sources[token] = .listener(listener)
     }

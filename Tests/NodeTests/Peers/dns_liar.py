@@ -35,7 +35,7 @@ def respond(mode, query, reply, over_tcp):
         return
     elif mode == "wrong-question":
         lie = answer(query, 66)
-        reply(lie[:13] + b"x" + lie[14:])
+        reply(lie[:13] + bytes([lie[13] ^ 1]) + lie[14:])
         return
     elif mode == "oversized":
         reply(answer(query, 7, 3000))

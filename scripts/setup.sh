@@ -46,6 +46,9 @@ python3-venv|Envoy, gRPC and WebSocket for the tests come from PyPI
 wrk|an unmodified client
 nghttp2-client|an unmodified client (h2load)
 nghttp2-server|an unmodified server (nghttpd)
+bind9-dnsutils|an unmodified resolver (dig)
+dnsmasq-base|an unmodified name server
+unbound|an unmodified name server
 "
 bench_packages="
 haproxy|a proxy to compare with

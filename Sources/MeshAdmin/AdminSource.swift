@@ -10,6 +10,7 @@ package protocol AdminSource: Sendable {
     func policies() async -> [PolicyView]
     func connections() async -> [ConnectionView]
     func checks() async -> [CheckView]
+    func names() async -> NamesView
     func configuration() async -> ConfigView
     func registry() async -> RegistryView
     func instances() async -> [InstanceView]

@@ -31,6 +31,7 @@ package struct StatusClient: Sendable {
     package func policies() async throws(StatusClientFailure) -> [PolicyView] { try await get("/v1/policies") }
     package func connections() async throws(StatusClientFailure) -> [ConnectionView] { try await get("/v1/connections") }
     package func checks() async throws(StatusClientFailure) -> [CheckView] { try await get("/v1/check") }
+    package func names() async throws(StatusClientFailure) -> NamesView { try await get("/v1/dns") }
     package func configuration() async throws(StatusClientFailure) -> ConfigView { try await get("/v1/config") }
 
     package func registry() async throws(StatusClientFailure) -> RegistryView { try await get("/v1/registry") }

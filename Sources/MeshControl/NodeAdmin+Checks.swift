@@ -13,8 +13,8 @@ extension NodeAdmin {
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
             checkTables(), checkClock(), parts.clock.check(),
         ] + [authority].compactMap(\.self)
-            + (parts.sharedLimits.map { [$0.check] } ?? []) + (await checkSPIFFE()) + checkHealth() + (await checkRegistry())
-            + (await checkPeers())
+            + (parts.sharedLimits.map { [$0.check] } ?? []) + (await checkSPIFFE()) + checkHealth() + checkNames()
+            + (await checkRegistry()) + (await checkPeers())
     }
 
     private func checkState() -> CheckView {

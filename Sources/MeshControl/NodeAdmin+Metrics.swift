@@ -117,19 +117,6 @@ extension NodeAdmin {
         ]
     }
 
-    private func nameFamilies() -> [MetricFamily] {
-        let names = parts.names.counters
-        let outcomes: [(String, UInt64)] = [
-            ("answered", names.answered), ("no_such_name", names.noSuchName), ("forwarded", names.forwarded), ("failed", names.failed),
-            ("malformed", names.malformed), ("unsolicited", names.unsolicited),
-        ]
-        return [
-            MetricFamily(
-                name: "myelin_dns_queries_total", help: "DNS queries by outcome.", kind: .counter,
-                samples: outcomes.map { MetricSample(labels: [MetricSample.Label("outcome", $0.0)], value: Double($0.1)) })
-        ]
-    }
-
     private func controlFamilies() async -> [MetricFamily] {
         let expiries = await parts.identities.statuses().compactMap { status in
             status.notAfter.map {

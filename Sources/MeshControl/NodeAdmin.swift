@@ -70,6 +70,7 @@ final class NodeAdmin: AdminSource {
         problems += [
             await parts.authority?.problem(), parts.sharedLimits?.problem, parts.agent?.problem, parts.workloadAPI?.problem,
         ].compactMap(\.self)
+        problems += nameProblems()
         if let warning = parts.addressWarning {
             problems.append(StatusView.Problem(what: warning, remedy: "no action: it is written anew"))
         }

@@ -162,10 +162,7 @@ struct NodeParts {
     }
 
     private static func nameServer(_ configuration: NodeConfiguration, capture: Capture) throws(SystemError) -> NameServer {
-        var options = NameServerOptions()
-        options.upstreams = configuration.dns.upstream
-        options.aliases = configuration.aliases
-        return try NameServer(options: options, slots: { capture.dnsSlot($0) })
+        try NameServer(options: NameServerOptions(configuration), slots: { capture.dnsSlot($0) })
     }
 
     private static func dataPlane(

@@ -13,8 +13,9 @@ struct ControlCommand: AsyncParsableCommand {
             """,
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,
-            PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, ConfigCommand.self, CheckCommand.self, ExplainCommand.self,
-            RegistryCommand.self, RegisterCommand.self, HeartbeatCommand.self, DrainCommand.self, DeregisterCommand.self,
+            PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, NamesCommand.self, ConfigCommand.self, CheckCommand.self,
+            ExplainCommand.self, RegistryCommand.self, RegisterCommand.self, HeartbeatCommand.self, DrainCommand.self,
+            DeregisterCommand.self,
         ])
 
     static func main() async { await main(inOrder(Array(CommandLine.arguments.dropFirst()))) }

@@ -42,7 +42,7 @@ struct ControlProgramTests {
     }
 
     @Test(arguments: [
-        "status", "workloads", "services", "endpoints", "certificates", "policies", "connections", "flows", "config",
+        "status", "workloads", "services", "endpoints", "certificates", "policies", "connections", "flows", "dns", "config",
     ])
     func everyCommandShowsATableAndJSON(command: String) async throws {
         try await withStatusServer { socket in

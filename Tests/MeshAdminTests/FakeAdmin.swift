@@ -81,6 +81,18 @@ final class FakeAdmin: AdminSource {
         ]
     }
 
+    func names() async -> NamesView {
+        NamesView(
+            view: "all",
+            upstreams: [
+                NamesView.Upstream(
+                    address: "10.0.0.2:53", isConfigured: true, isDown: true, failures: 3, lastFailure: "timeout", latencyMilliseconds: 1.5,
+                    queries: 10, answers: 7)
+            ],
+            cache: NamesView.Cache(entries: 2, bytes: 900, capacity: 1000, hits: 5, misses: 4, stale: 1, evictions: 0),
+            queries: [NamesView.Count(result: "cached", count: 5)], waiting: 1, connections: 2, unsolicited: 3)
+    }
+
     func checks() async -> [CheckView] { [CheckView("pins", outcome, "as they are", remedy: outcome == .ok ? "" : "restart")] }
 
     func configuration() async -> ConfigView { ConfigView(text: "node: n1\n") }

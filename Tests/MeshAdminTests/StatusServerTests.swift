@@ -36,6 +36,7 @@ struct StatusServerTests {
             try expectEqual(try await client.policies(), await fake.policies())
             try expectEqual(try await client.connections(), await fake.connections())
             try expectEqual(try await client.checks(), await fake.checks())
+            try expectEqual(try await client.names(), await fake.names())
             try expectEqual(try await client.configuration(), await fake.configuration())
             let both = [FakeAdmin.flow(denied: false), FakeAdmin.flow(denied: true)]
             try expectEqual(try await client.flows(deniedOnly: false, limit: 10), both)

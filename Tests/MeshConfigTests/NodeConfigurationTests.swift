@@ -32,7 +32,8 @@ import Testing
             workers: 3
             capture: {cgroup: /kubepods, daemon_cgroup: /myelin, unknown: pass, direct: false, objects: /opt/o}
             tunnel: {port: 15009, keepalive: 20s, connect_timeout: 500ms}
-            dns: {domain: mesh.local, upstream: [10.0.0.2, "[fd00::2]:5353"], virtual_v4: 240.0.0.0/12}
+            dns: {domain: mesh.local, upstream: [10.0.0.2, "[fd00::2]:5353"], virtual_v4: 240.0.0.0/12, view: callable, single_labels: forward,
+                  timeout: 2s, trust_ad: true, cache: {megabytes: 3, stale: 90m}}
             ca: {directory: /ca, lifetime: 12h}
             metrics: {listen: "[::1]:9000"}
             log: {access: "off", level: debug}
@@ -44,6 +45,8 @@ import Testing
         let second = try NodeConfiguration.load(file: scratch.path + "/again.yaml")
         #expect(first.rendered == second.rendered)
         #expect(second.dns.upstream == [SocketAddress("10.0.0.2:53")!, SocketAddress("[fd00::2]:5353")!])
+        #expect(second.dns.view == .callable && second.dns.singleLabels == .forward && second.dns.timeout == .seconds(2))
+        #expect(second.dns.trustAD && second.dns.cacheMegabytes == 3 && second.dns.stale == .seconds(5400))
         #expect(second.limits.redis?.host == "fd00::9" && second.limits.redis?.port == 6379 && second.limits.redis?.database == 3)
         #expect(second.spiffe.workloadSocket == "/run/spiffe/w.sock" && second.spiffe.agentSocket == nil)
         #expect(second.limits.redis?.usesTLS == true && second.limits.username == "u" && second.limits.passwordFile == "/p")
@@ -70,6 +73,15 @@ import Testing
         ("node: {name: n, address: 10.0.0.1}\nca: {lifetime: 1s}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.1/16}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.0/31}\n", "/8 to /28"),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {view: some}\n", "callable"),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {upstream: [10.0.0.2, \"10.0.0.2:53\"]}\n", "keep one"),
+        (
+            "node: {name: n, address: 10.0.0.1}\ndns: {upstream: [1.1.1.1, 1.1.1.2, 1.1.1.3, 1.1.1.4, 1.1.1.5, 1.1.1.6, 1.1.1.7, 1.1.1.8, 1.1.1.9]}\n",
+            "nearest"
+        ),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {cache: {megabytes: 5000}}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {cache: {stale: 30d}}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {timeout: 1m}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\naliases: {agent: agent}\n", "remove it"),
         ("node: {name: n, address: 10.0.0.1}\naliases: {a: b, b: c}\n", "service itself"),
         ("node: {name: n, address: 10.0.0.1}\naliases: {a_b: c, a-b: d}\n", "keep one"),

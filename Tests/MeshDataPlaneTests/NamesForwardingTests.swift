@@ -20,7 +20,7 @@ struct NamesForwardingTests {
         let node = try NamesNode(upstream: upstream.address)
         let client = try node.client()
         for number in 0..<64 as Range<UInt16> {
-            let reply = try #require(try client.ask(NamesClient.query("example.com", id: number)))
+            let reply = try #require(try client.ask(NamesClient.query("name\(number).example.com", id: number)))
             #expect(reply.header.id == number)
             #expect(reply.answers.first?.timeToLive == 300)
         }
@@ -28,7 +28,7 @@ struct NamesForwardingTests {
         #expect(queries.count == 64)
         #expect(Set(queries.map(\.message.header.id)).count > 56)
         #expect(Set(queries.map(\.peer.port)).count > 32)
-        #expect(node.server.counters.forwarded == 64)
+        #expect(node.server.counters[.forwarded] == 64)
     }
 
     @Test func answersToWhomAskedThoughNumbersAreEqual() throws {
@@ -58,7 +58,7 @@ struct NamesForwardingTests {
         #expect((.milliseconds(550)...(.seconds(3))).contains(took))
         #expect((2...4).contains(upstream.queries.count), "asked again, from other ports")
         #expect(Set(upstream.queries.map(\.peer.port)).count == upstream.queries.count)
-        #expect(node.server.counters.failed == 1)
+        #expect(node.server.counters[.failed] == 1)
     }
 
     @Test func failsAtOnceWhenNobodyListensUpstream() throws {
@@ -144,18 +144,18 @@ struct NamesForwardingTests {
         #expect(try node.client(slot: 7).ask(NamesClient.query("wallet"))?.answers.count == 1, "the mesh's names need no room")
         for _ in 0..<8 { #expect(try DNSMessage(try #require(flooder.receive())).header.id < 8, "timed out") }
         for _ in 0..<4 { _ = try #require(other.receive()) }
-        #expect(node.server.counters.forwarded == 12)
+        #expect(node.server.counters[.refused] == 38 && node.server.counters[.failed] == 12)
+        #expect(upstream.queries.count <= 3, "one question for all of them")
         answers.store(true, ordering: .relaxed)
-        #expect(try flooder.ask(NamesClient.query("example.com"))?.answers.count == 1, "there is room again")
+        #expect(try flooder.ask(NamesClient.query("example.org"))?.answers.count == 1, "there is room again")
     }
 
-    /// Upstream is ourselves: every turn takes a place in the table, and the last is refused.
+    /// Upstream is ourselves: we are asked what is being asked already.
     @Test func aLoopEnds() throws {
-        let node = try NamesNode(upstream: SocketAddress("127.0.0.1:9")!, loops: true) { $0.maximumPendingPerWorkload = 32 }
+        let node = try NamesNode(upstream: SocketAddress("127.0.0.1:9")!, loops: true) { $0.timeout = 500_000_000 }
         let start = ContinuousClock.now
         #expect(try node.client().ask(NamesClient.query("example.com"))?.header.responseCode == .serverFailure)
         #expect(ContinuousClock.now - start < .seconds(2))
-        #expect(node.server.counters.forwarded <= 33)
         #expect(try node.client().ask(NamesClient.query("wallet"))?.answers.count == 1)
     }
 
@@ -182,6 +182,6 @@ struct NamesForwardingTests {
         let whole = try #require(try node.connect().ask(NamesClient.query("example.com", id: 77)))
         #expect(!whole.header.isTruncated && whole.answers.count == 500)
         #expect(whole.header.id == 77)
-        #expect(upstream.queries.map(\.isStream) == [false, false, true])
+        #expect(upstream.queries.map(\.isStream) == [false, true], "once for both")
     }
 }

@@ -78,10 +78,10 @@ struct NamesMeshTests {
         #expect(reply.header.responseCode == .noSuchName)
         #expect(reply.authority.count == 1)
         #expect(upstream.queries.isEmpty)
-        #expect(node.server.counters.noSuchName == 1)
+        #expect(node.server.counters[.noSuchName] == 1)
     }
 
-    @Test(arguments: ["nobody", "nobody.default", "ledger", "example.com", "wallet.default.example.com", "svc.example.com"])
+    @Test(arguments: ["nobody.default", "example.com", "wallet.default.example.com", "svc.example.com"])
     func asksOnForOtherNames(_ name: String) throws {
         let (node, upstream) = try Self.node()
         defer { upstream.stop() }
@@ -113,7 +113,7 @@ struct NamesMeshTests {
         let client = try node.client()
         _ = client.socket.write([0xab, 0xcd, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0, 12, 0, 1, 0, 1])
         #expect(client.receive() == [0xab, 0xcd, 0x81, 0x81, 0, 0, 0, 0, 0, 0, 0, 0])
-        #expect(node.server.counters.malformed == 1)
+        #expect(node.server.counters[.malformed] == 1)
     }
 
     /// Else two servers could keep each other busy.
@@ -125,7 +125,7 @@ struct NamesMeshTests {
         answer.header.isResponse = true
         for bytes in [answer.encoded(), [0xab, 0xcd, 0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0xc0], [1, 2, 3]] { _ = client.socket.write(bytes) }
         #expect(try client.ask(NamesClient.query("wallet", id: 7))?.header.id == 7, "the first that comes back")
-        #expect(node.server.counters.malformed == 3)
+        #expect(node.server.counters[.malformed] == 3)
     }
 
     @Test func ignoresDatagramsToNoSlot() throws {
@@ -134,7 +134,7 @@ struct NamesMeshTests {
         let client = try node.client(slot: 200)
         _ = client.socket.write(NamesClient.query("wallet").encoded())
         #expect(client.receive(milliseconds: 200) == nil)
-        #expect(node.server.counters.malformed == 1)
+        #expect(node.server.counters[.malformed] == 1)
     }
 
     @Test func refusesOtherOperationsAndLaterVersionsOfEDNS() throws {

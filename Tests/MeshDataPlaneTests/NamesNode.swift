@@ -32,6 +32,9 @@ final class NamesNode: Sendable {
         asked = upstream
         var options = NameServerOptions()
         options.aliases = [ServiceName("purse")!: ServiceName("wallet")!]
+        options.virtualNetworks = [
+            .init(address: IPAddress("240.64.0.0")!, prefix: 16), .init(address: IPAddress("fd6d:7965:6c69::")!, prefix: 96),
+        ]
         if loops { options.upstreams = [SocketAddress(ip: Self.slot(9), port: port)] }
         adapt(&options)
         server = try NameServer(options: options) { slot in
@@ -55,23 +58,32 @@ final class NamesNode: Sendable {
         let node = Node(locality: Locality(region: "r", zone: "z", node: "n"), tunnel: SocketAddress("127.0.0.1:15008")!)
         var parts = SnapshotParts(
             generation: 1, node: node, trustDomain: "test.mesh", clusterDomain: "cluster.local",
-            policy: PolicySet([], namespace: "default"))
+            policy: PolicySet([callerPolicy], namespace: "default"))
         func service(
-            _ id: UInt32, _ namespace: String, _ name: String, _ addresses: [IPAddress], endpoints: [String] = []
+            _ id: UInt32, _ namespace: String, _ name: String, _ addresses: [IPAddress], endpoints: [String] = [],
+            speaks kind: ApplicationProtocol = .tcp
         ) -> SnapshotService {
             SnapshotService(
                 id: ServiceID(rawValue: id), identity: ServiceIdentity(namespace: namespace, name: ServiceName(name)!), port: 80,
                 virtualAddresses: addresses,
                 endpoints: endpoints.map { Endpoint(address: SocketAddress($0)!, locality: node.locality, tunnel: node.tunnel) },
-                from: node)
+                from: node, applicationProtocol: kind)
         }
         parts.services = [
-            service(1, "default", "caller", []), service(2, "default", "wallet", [wallet.v4, wallet.v6]),
+            service(1, "default", "caller", []), service(2, "default", "wallet", [wallet.v4, wallet.v6], speaks: .http),
             service(3, "bank", "ledger", [ledger]),
             service(4, "default", "old", [old.v4, old.v6], endpoints: ["10.0.0.1:80"]),
             service(5, "default", "new", [new.v4, new.v6], endpoints: ["[fd00::1]:80"]),
         ]
         return Snapshot(parts)
+    }()
+
+    /// The caller may call the wallet and nobody else.
+    private static let callerPolicy: ServicePolicy = {
+        let location = RuleLocation(file: "caller.yaml", line: 1, column: 1)
+        var policy = ServicePolicy(service: ServiceName("caller")!, location: location)
+        policy.allow = [PolicyRule(peer: .service(ServiceName("wallet")!), location: location)]
+        return policy
     }()
 
     // MARK: Workloads

@@ -71,6 +71,7 @@ package struct StatusServer: Sendable {
         router.get("/v1/policies") { _, _ in try AdminJSON.respond(await source.policies()) }
         router.get("/v1/connections") { _, _ in try AdminJSON.respond(await source.connections()) }
         router.get("/v1/check") { _, _ in try AdminJSON.respond(await source.checks()) }
+        router.get("/v1/dns") { _, _ in try AdminJSON.respond(await source.names()) }
         router.get("/v1/config") { _, _ in try AdminJSON.respond(await source.configuration()) }
         RegistryRoutes(source: source, gate: gate).add(to: router)
         router.get("/v1/explain") { request, _ in try await Self.explain(request, source) }

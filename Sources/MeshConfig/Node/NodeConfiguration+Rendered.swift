@@ -19,12 +19,10 @@ extension NodeConfiguration {
         if let cgroup = capture.daemonCgroup { lines.append("  daemon_cgroup: \(quoted(cgroup))") }
         if let objects = capture.objects { lines.append("  objects: \(quoted(objects))") }
         lines += [
-            "tunnel: {port: \(tunnel.port), keepalive: \(tunnel.keepalive.short), connect_timeout: \(tunnel.connectTimeout.short)}",
-            "dns:",
-            "  domain: \(quoted(dns.domain))",
-            "  upstream: [\(dns.upstream.map { quoted("\($0)") }.joined(separator: ", "))]",
-            "  virtual_v4: \(dns.virtualV4)",
-            "  virtual_v6: \(quoted("\(dns.virtualV6)"))",
+            "tunnel: {port: \(tunnel.port), keepalive: \(tunnel.keepalive.short), connect_timeout: \(tunnel.connectTimeout.short)}"
+        ]
+        lines += dns.rendered
+        lines += [
             // An agent stands in the authority's place.
             spiffe.agentSocket.map { "spiffe: {agent: \(quoted("unix://" + $0))}" } ?? AuthorityDocument.rendered(self, quoted: quoted),
             "metrics: {listen: \(quoted("\(metrics)"))}",
@@ -50,7 +48,9 @@ extension NodeConfiguration {
         [("name", node.name), ("address", "\(node.address)"), ("zone", node.zone), ("region", node.region)].filter { !$0.1.isEmpty }
     }
 
-    private func quoted(_ text: String) -> String {
+    private func quoted(_ text: String) -> String { Self.quoted(text) }
+
+    static func quoted(_ text: String) -> String {
         "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

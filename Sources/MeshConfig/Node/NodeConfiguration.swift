@@ -58,15 +58,6 @@ package struct NodeConfiguration: Sendable {
         package var connectTimeout = Duration.seconds(5)
     }
 
-    /// `dns:`
-    package struct DNS: Sendable {
-        package var domain = "cluster.local"
-        /// Asked for names outside the mesh; empty: the server that the workload asked.
-        package var upstream: [SocketAddress] = []
-        package var virtualV4 = IPNetwork("240.64.0.0/16")!
-        package var virtualV6 = IPNetwork("fd6d:7965:6c69::/96")!
-    }
-
     /// `log:`
     package struct Log: Sendable {
         package enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

@@ -52,7 +52,7 @@ enum NodeDocument {
         set(&result.workers, root["workers"]?.integer(in: 1...maximumWorkers))
         root["capture"].map { read(&result.capture, $0) }
         root["tunnel"].map { read(&result.tunnel, $0) }
-        root["dns"].map { read(&result.dns, $0) }
+        root["dns"].map { NamesDocument.read(&result.dns, $0) }
         set(&result.authority, root["ca"].map(AuthorityDocument.authority))
         set(&result.metrics, root["metrics"]?.mapping(keys: ["listen"])?["listen"].flatMap(loopback))
         root["log"].map { read(&result.log, $0) }
@@ -108,32 +108,6 @@ enum NodeDocument {
         set(&tunnel.port, mapping["port"]?.port())
         set(&tunnel.keepalive, mapping["keepalive"]?.duration(in: .seconds(1) ... .seconds(3600)))
         set(&tunnel.connectTimeout, mapping["connect_timeout"]?.duration(in: .milliseconds(10) ... .seconds(300)))
-    }
-
-    private static func read(_ dns: inout NodeConfiguration.DNS, _ value: DocumentValue) {
-        guard let mapping = value.mapping(keys: ["domain", "upstream", "virtual_v4", "virtual_v6"]) else { return }
-        set(&dns.domain, mapping["domain"]?.domain())
-        set(&dns.upstream, mapping["upstream"]?.list()?.compactMap(server))
-        set(&dns.virtualV4, mapping["virtual_v4"].flatMap { network($0, isV4: true, prefixes: 8...28) })
-        set(&dns.virtualV6, mapping["virtual_v6"].flatMap { network($0, isV4: false, prefixes: 32...112) })
-    }
-
-    /// An address, with port 53 unless it names one.
-    static func server(_ value: DocumentValue) -> SocketAddress? {
-        guard let text = value.string() else { return nil }
-        if let ip = IPAddress(text) { return SocketAddress(ip: ip, port: 53) }
-        return value.socketAddress()
-    }
-
-    private static func network(_ value: DocumentValue, isV4: Bool, prefixes: ClosedRange<Int>) -> IPNetwork? {
-        guard let network = value.network() else { return nil }
-        guard network.address.isV4 == isV4, prefixes.contains(network.prefix) else {
-            value.report(
-                "is \(network), where an \(isV4 ? "IPv4" : "IPv6") network is expected",
-                "its prefix must be from /\(prefixes.lowerBound) to /\(prefixes.upperBound)")
-            return nil
-        }
-        return network
     }
 
     private static func loopback(_ value: DocumentValue) -> SocketAddress? {

@@ -129,7 +129,7 @@ enum StoresDocument {
         let keys = ["service", "namespace", "srv", "address", "resolver", "port", "tunnel_port", "protocol"]
         guard let mapping = value.mapping(keys: keys) else { return nil }
         let name = mapping.required("service")?.serviceName()
-        let resolver = mapping.required("resolver").flatMap(NodeDocument.server)
+        let resolver = mapping.required("resolver").flatMap(NamesDocument.server)
         let tunnel = mapping.required("tunnel_port")?.port()
         let port = mapping.required("port")?.port()
         let srv = mapping["srv"].flatMap(recordName)

@@ -2,96 +2,92 @@ internal import MeshProtocols
 internal import MeshSystem
 internal import MeshTypes
 
-/// Where an answer goes.
-enum NameClient {
-    case datagram(DatagramClient)
-    case stream(NameConnection)
-}
-
-/// A UDP client: the answer leaves from the address that was asked.
-struct DatagramClient {
-    let listener: NameListener
-    let peer: SocketAddress
-    let local: IPAddress
-    /// Octets that it takes.
-    let limit: Int
-}
-
-/// A UDP socket in a workload's namespace.
-final class NameListener {
-    let socket: FileDescriptor
-    let namespace: NamespaceIndex
-
-    init(_ socket: consuming FileDescriptor, namespace: NamespaceIndex) {
-        self.socket = socket
-        self.namespace = namespace
-    }
-}
-
-/// A query on its way to an upstream: its own socket (so its own random port), its own random number.
-final class ForwardedQuery {
-    /// How it is being asked.
-    enum Transport {
-        case datagram(NameSocket)
-        /// A truncated answer is asked again over TCP, for clients that use TCP themselves.
-        case connecting(NameSocket)
-        case stream(NameSocket)
-    }
-
+/// A client's query that waits for an upstream.
+struct WaitingClient {
     let query: DNSMessage
     let client: NameClient
-    let workload: WorkloadID
-    /// The query as it goes out, under our own number.
-    let wire: [UInt8]
-    let id: UInt16
-    /// The servers in the order in which they are tried.
-    let servers: [SocketAddress]
-    let deadline: UInt64
-    var attempts = 0
-    var nextAttempt: UInt64 = 0
-    var transport: Transport?
-    var incoming = DNSStream()
-
-    init(
-        query: DNSMessage, bytes: [UInt8], client: NameClient, workload: WorkloadID, id: UInt16, servers: [SocketAddress],
-        deadline: UInt64
-    ) {
-        self.query = query
-        self.client = client
-        self.workload = workload
-        self.id = id
-        self.servers = servers
-        self.deadline = deadline
-        var wire = bytes
-        wire[0] = UInt8(id >> 8)
-        wire[1] = UInt8(id & 255)
-        self.wire = wire
-    }
-
-    /// Whether `bytes` answers this query: our number, the same question, and an answer at all (RFC 5452 §9).
-    func isAnswered(by bytes: [UInt8]) -> DNSHeader? {
-        guard let (header, question) = DNSMessage.opening(of: bytes), header.isResponse, header.id == id,
-            question.name == query.question.name, question.type == query.question.type, question.kind == query.question.kind
-        else { return nil }
-        return header
-    }
-
-    /// The answer under the client's number.
-    func restored(_ bytes: [UInt8]) -> [UInt8] {
-        var bytes = bytes
-        bytes[0] = UInt8(query.header.id >> 8)
-        bytes[1] = UInt8(query.header.id & 255)
-        return bytes
-    }
+    let asker: NameAsker
 }
 
-/// A socket of the loop and the token under which it is polled.
-final class NameSocket {
-    let descriptor: FileDescriptor
-    let token: UInt64
+/// A question on its way to upstreams, for all who ask the same meanwhile; without a client: a probe of one upstream.
+final class ForwardedQuery {
+    let key: NameKey
+    /// The servers in the order in which they are tried.
+    let servers: [SocketAddress]
+    let isProbe: Bool
+    let begun: UInt64
+    let deadline: UInt64
+    var clients: [WaitingClient] = []
+    /// Whose share of the cache the answer takes.
+    let owner: WorkloadID
+    /// Questions that went out and may still be answered; earlier ones stay open, as a slow answer is an answer.
+    var attempts: [UpstreamAttempt] = []
+    /// Questions in all, and when the next goes out.
+    var asked = 0
+    var nextAttempt: UInt64 = 0
+    /// Clients were given an expired answer; a newer one is still wanted.
+    var wasStale = false
+    /// An upstream had an answer that was too long for UDP.
+    var wasTruncated = false
+    var isFinished = false
 
-    init(_ descriptor: consuming FileDescriptor, token: UInt64) {
-        self.descriptor = descriptor
-        self.token = token
+    /// Questions over all servers, for one query.
+    static let maximumAttempts = 6
+
+    init(key: NameKey, servers: [SocketAddress], owner: WorkloadID, isProbe: Bool, begun: UInt64, deadline: UInt64) {
+        self.key = key
+        self.servers = servers
+        self.owner = owner
+        self.isProbe = isProbe
+        self.begun = begun
+        self.deadline = deadline
+    }
+
+    /// Who is asked next: each server once, then from the first on again.
+    var next: SocketAddress { servers[asked % servers.count] }
+    var canAskMore: Bool { asked < min(max(servers.count, Self.roundsOfOne), Self.maximumAttempts) }
+    var hasUnaskedServer: Bool { asked < min(servers.count, Self.maximumAttempts) }
+
+    /// A single server is asked so often, as datagrams get lost.
+    private static let roundsOfOne = 3
+}
+
+/// One question to one upstream: its own socket, so its own random port.
+final class UpstreamAttempt {
+    enum Transport {
+        case datagram(NameSocket)
+        case connecting(NameSocket)
+        case stream(NameSocket)
+
+        var socket: NameSocket {
+            switch self {
+            case .datagram(let socket), .connecting(let socket), .stream(let socket): socket
+            }
+        }
+    }
+
+    /// Why it is asked over TCP.
+    enum Reason { case truncated, respelled }
+
+    unowned let query: ForwardedQuery
+    let server: SocketAddress
+    let question: UpstreamQuestion
+    let begun: UInt64
+    var transport: Transport?
+    var reason: Reason?
+    var incoming = DNSStream()
+    /// Datagrams that answered something else; many mean that somebody guesses.
+    var mismatches = 0
+    /// It was counted as a time-out; its answer is still welcome.
+    var isOverdue = false
+
+    /// Wrong datagrams until the question is put over TCP, where guessing does not help (RFC 5452 §9.1).
+    static let maximumMismatches = 32
+
+    init(_ query: ForwardedQuery, server: SocketAddress, question: UpstreamQuestion, begun: UInt64) {
+        self.query = query
+        self.server = server
+        self.question = question
+        self.begun = begun
     }
 }

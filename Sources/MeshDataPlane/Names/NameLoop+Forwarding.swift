@@ -3,186 +3,210 @@ internal import MeshProtocols
 internal import MeshSystem
 internal import MeshTypes
 
-/// Answering, and asking on.
+/// Answering: from the mesh, from the cache, from upstreams.
 extension NameLoop {
     /// Handles one query. - Parameter client: makes the way back, given how many octets a UDP answer may have.
     func answer(_ bytes: [UInt8], asker: NameAsker, client: (Int) -> NameClient) {
         guard let query = try? DNSMessage(bytes) else {
-            tally.add(\.malformed)
+            tally.add(.malformed, of: asker.service)
             if let reply = NameAnswer.formatError(to: bytes) { deliver(reply, to: client(DNSMessage.plainPayload)) }
             return
         }
-        guard !query.header.isResponse else { return tally.add(\.malformed) }
-        let client = client(NameAnswer.payloadLimit(of: query))
-        guard query.header.opcode == 0 else {
-            return deliver(NameAnswer.failure(.notImplemented, to: query), to: client)
-        }
-        guard query.options?.version ?? 0 == 0 else { return deliver(NameAnswer.badVersion(to: query), to: client) }
+        guard !query.header.isResponse else { return tally.add(.malformed, of: asker.service) }
+        let waiting = WaitingClient(query: query, client: client(NameAnswer.payloadLimit(of: query)), asker: asker)
+        if let reply = refusal(of: query) { return finish(waiting, .refused, reply) }
         // Before the first snapshot nobody can say which names are the mesh's: none leaves the node.
-        guard let table else {
-            tally.add(\.failed)
-            return deliver(NameAnswer.failure(.serverFailure, to: query), to: client)
+        guard let table else { return finish(waiting, .failed, NameAnswer.failure(.serverFailure, to: query, .notReady)) }
+        let resolution = table.resolve(query.question, asker: asker.service, server: asker.server.ip)
+        guard let reply = NameAnswer.make(to: query, resolution, table: table, timeToLive: options.timeToLive) else {
+            return forward(waiting)
         }
-        if query.question.kind == dnsClassInternet {
-            let resolution = table.resolve(query.question.name, asker: asker.service, server: asker.server.ip)
-            if let reply = NameAnswer.make(to: query, resolution, zone: table.zone, timeToLive: options.timeToLive) {
-                tally.add(\.answered)
-                if resolution == .noSuchName { tally.add(\.noSuchName) }
-                return deliver(reply, to: client)
+        let outcome: NameOutcome =
+            switch resolution {
+            case .noSuchName: .noSuchName
+            case .hidden: .hidden
+            case .addresses, .location, .pointer, .emptyName, .notOurs: .answered
             }
+        finish(waiting, outcome, reply)
+    }
+
+    /// What is not answered, wherever the name belongs.
+    private func refusal(of query: DNSMessage) -> DNSMessage? {
+        guard query.header.opcode == 0 else { return NameAnswer.failure(.notImplemented, to: query) }
+        guard query.options?.version ?? 0 == 0 else { return NameAnswer.badVersion(to: query) }
+        // Zones are not handed out, and names of other classes say nothing about the Internet's.
+        let isTransfer = [.axfr, .ixfr].contains(query.question.type)
+        guard !isTransfer, query.question.kind == dnsClassInternet else { return NameAnswer.failure(.refused, to: query, .notSupported) }
+        return nil
+    }
+
+    private func forward(_ client: WaitingClient) {
+        let query = client.query
+        let wantsSignatures = query.options?.wantsSignatures ?? false
+        let key = NameKey(
+            question: query.question,
+            wishes: UpstreamQuestion.Wishes(
+                wantsSignatures: wantsSignatures, checkingDisabled: query.header.checkingDisabled,
+                asksVerification: options.trustsVerification && (wantsSignatures || query.header.isVerified)),
+            server: options.upstreams.isEmpty ? client.asker.server : nil)
+        let servers = options.upstreams.isEmpty ? [client.asker.server] : options.upstreams
+        switch cache.find(key, now: now) {
+        case .fresh(let answer, let age): return finish(client, .cached, answer, .fresh(seconds: age))
+        case .stale(let answer, let asks):
+            // A newer one is being waited for in vain, or is not worth the wait.
+            let isHopeless = !asks || servers.allSatisfy(upstreams.isDown) || underWay(key)?.wasStale == true
+            if isHopeless || !admits(client.asker.workload) { return finish(client, stale: answer) }
+        case .failed: return finish(client, .failed, NameAnswer.failure(.serverFailure, to: query, .noUpstream))
+        case .nothing: break
         }
-        forward(query, bytes, asker: asker, client: client)
-    }
-
-    private func forward(_ query: DNSMessage, _ bytes: [UInt8], asker: NameAsker, client: NameClient) {
-        guard admits(asker.workload) else {
-            tally.add(\.failed)
-            return deliver(NameAnswer.failure(.serverFailure, to: query), to: client)
+        // Only recursion would find it.
+        guard query.header.recursionDesired else { return finish(client, .refused, NameAnswer.failure(.refused, to: query)) }
+        guard admits(client.asker.workload) else {
+            return finish(client, .refused, NameAnswer.failure(.serverFailure, to: query, .overloaded))
         }
-        let forwarded = ForwardedQuery(
-            query: query, bytes: bytes, client: client, workload: asker.workload, id: .random(in: 0...UInt16.max),
-            servers: options.upstreams.isEmpty ? [asker.server] : options.upstreams, deadline: now + options.timeout)
-        enter(forwarded)
-        tally.add(\.forwarded)
-        attempt(forwarded)
+        if let asked = underWay(key) { return wait(client, for: asked) }
+        ask(key, servers, for: client)
     }
 
-    /// Asks the next server, from a new port; gives up when there is no server that takes it.
-    private func attempt(_ query: ForwardedQuery) {
-        drop(query)
-        for _ in query.servers {
-            let server = query.servers[query.attempts % query.servers.count]
-            query.attempts += 1
-            query.nextAttempt = now + options.retransmission
-            guard let descriptor = try? DatagramSocket.connect(to: server),
-                let socket = adopt(descriptor, .readable, { _ in .upstream(query) })
-            else { continue }
-            query.transport = .datagram(socket)
-            if send(socket.descriptor.raw, query.wire, query.wire.count, Int32(MSG_NOSIGNAL)) == query.wire.count { return }
-            drop(query)
-        }
-        fail(query)
+    private func ask(_ key: NameKey, _ servers: [SocketAddress], for client: WaitingClient) {
+        let order = upstreams.order(servers, now: now)
+        // Nobody waits long for those that were silent all the time.
+        let patience = servers.allSatisfy(upstreams.isDown) ? min(options.timeout, Self.patienceWithTheDead) : options.timeout
+        let asked = ForwardedQuery(
+            key: key, servers: order, owner: client.asker.workload, isProbe: false, begun: now, deadline: now + patience)
+        enter(asked)
+        wait(client, for: asked)
+        attempt(asked)
     }
 
-    /// The socket that the query uses, if any, is closed.
-    private func drop(_ query: ForwardedQuery) {
-        switch query.transport {
-        case .datagram(let socket), .connecting(let socket), .stream(let socket): forget(socket.token)
-        case nil: break
-        }
-        query.transport = nil
-        query.incoming = DNSStream()
-    }
+    /// Nanoseconds until SERVFAIL while all upstreams are down.
+    private static let patienceWithTheDead: UInt64 = 1_000_000_000
+    private static let probeTimeout: UInt64 = 2_000_000_000
 
-    private func finish(_ query: ForwardedQuery, _ reply: [UInt8]) {
-        drop(query)
-        leave(query)
-        deliver(reply, to: query.client, query: query.query)
-    }
-
-    private func fail(_ query: ForwardedQuery) {
-        tally.add(\.failed)
-        finish(query, NameAnswer.failure(.serverFailure, to: query.query).encoded())
+    /// Asks a server that is down for something that every one has an answer to, whatever it is.
+    func probe(_ server: SocketAddress) {
+        let question = DNSQuestion(name: .root, type: .ns)
+        let probe = ForwardedQuery(
+            key: NameKey(question: question, wishes: UpstreamQuestion.Wishes(), server: server), servers: [server], owner: .none,
+            isProbe: true, begun: now, deadline: now + Self.probeTimeout)
+        enter(probe)
+        attempt(probe)
     }
 
     func checkTime(of query: ForwardedQuery) {
         if now >= query.deadline {
-            fail(query)
-        } else if case .datagram = query.transport, now >= query.nextAttempt {
-            attempt(query)
-        }
-    }
-
-    // MARK: What upstreams say
-
-    func upstreamReady(_ query: ForwardedQuery, _ ready: Poller.Interest) {
-        switch query.transport {
-        case .datagram(let socket): receiveDatagrams(query, socket)
-        case .connecting(let socket): finishConnecting(query, socket, ready)
-        case .stream(let socket): receiveStream(query, socket)
-        case nil: break
-        }
-    }
-
-    private func receiveDatagrams(_ query: ForwardedQuery, _ socket: NameSocket) {
-        for _ in 0..<Self.burst {
-            let count = recv(socket.descriptor.raw, scratch.baseAddress, scratch.count, 0)
-            if count < 0 {
-                // ECONNREFUSED and the like: the next server, if there is one that was not asked yet.
-                if errno == EAGAIN || errno == EINTR { return }
-                return query.attempts < query.servers.count ? attempt(query) : fail(query)
-            }
-            let bytes = Array(scratch[..<count])
-            guard let header = query.isAnswered(by: bytes) else {
-                tally.add(\.unsolicited)
-                continue
-            }
-            if header.isTruncated, case .stream = query.client { return connect(query) }
-            return finish(query, query.restored(bytes))
-        }
-    }
-
-    private func connect(_ query: ForwardedQuery) {
-        let server = query.servers[(query.attempts - 1) % query.servers.count]
-        drop(query)
-        let family = server.ip.isV4 ? AF_INET : AF_INET6
-        let raw = socket(family, Int32(SOCK_STREAM.rawValue) | SOCK_NONBLOCK_FLAG | SOCK_CLOEXEC_FLAG, 0)
-        guard raw >= 0 else { return fail(query) }
-        let descriptor = FileDescriptor(owning: raw)
-        let result = KernelAddress(server).withPointer { Glibc.connect(raw, $0, $1) }
-        guard result == 0 || errno == EINPROGRESS, let socket = adopt(descriptor, .writable, { _ in .upstream(query) }) else {
+            noteOverdue(query)
             return fail(query)
         }
-        query.transport = .connecting(socket)
+        if !query.wasStale, now - query.begun >= options.patience, !query.clients.isEmpty { giveStale(query) }
+        guard now >= query.nextAttempt else { return }
+        noteOverdue(query)
+        if query.canAskMore, !query.isProbe { attempt(query) }
     }
 
-    private func finishConnecting(_ query: ForwardedQuery, _ socket: NameSocket, _ ready: Poller.Interest) {
-        let framed = DNSStream.framed(query.wire)
-        // A query fits any send buffer that was just made.
-        guard ready.isDisjoint(with: [.error, .hangUp]),
-            send(socket.descriptor.raw, framed, framed.count, Int32(MSG_NOSIGNAL)) == framed.count
-        else { return fail(query) }
-        query.transport = .stream(socket)
-        setInterest(socket, .readable)
+    private func noteOverdue(_ query: ForwardedQuery) {
+        for attempt in query.attempts where !attempt.isOverdue {
+            attempt.isOverdue = true
+            upstreams.failed(attempt.server, .timeout, now: now)
+        }
     }
 
-    private func receiveStream(_ query: ForwardedQuery, _ socket: NameSocket) {
-        let count = recv(socket.descriptor.raw, scratch.baseAddress, scratch.count, 0)
-        guard count > 0 else {
-            return count < 0 && (errno == EAGAIN || errno == EINTR) ? () : fail(query)
+    // MARK: The ends of a query
+
+    /// There is an answer.
+    func succeed(_ query: ForwardedQuery, _ message: DNSMessage) {
+        let isVerified = message.header.isVerified
+        let lifetime = AnswerLifetime.seconds(of: message, options.cache)
+        let bound = lifetime.map { AnswerLifetime.isNegative(message) ? $0 : options.cache.maximumTimeToLive }
+        let kept = AnswerLifetime.bounded(
+            RelevantRecords.only(message, wantsSignatures: query.key.wishes.wantsSignatures), by: bound ?? options.cache.maximumTimeToLive)
+        guard let image = DNSImage(kept) else { return fail(query) }
+        let answer = KeptAnswer(image: image, isVerified: isVerified)
+        cache.insert(answer, under: query.key, lifetime: lifetime ?? 0, owner: query.owner, now: now)
+        end(query) { finish($0, .forwarded, answer, .fresh(seconds: 0)) }
+    }
+
+    /// There is none, and there will be none.
+    func fail(_ query: ForwardedQuery) {
+        if !query.isProbe, !query.wasTruncated { cache.noteFailure(of: query.key, owner: query.owner, now: now) }
+        let expired = cache.expired(query.key, now: now)
+        end(query) { client in
+            if let expired {
+                finish(client, stale: expired)
+            } else if query.wasTruncated, case .datagram = client.client {
+                finish(client, .forwarded, NameAnswer.truncated(to: client.query))
+            } else {
+                finish(client, .failed, NameAnswer.failure(.serverFailure, to: client.query, .noUpstream))
+            }
         }
-        query.incoming.append(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-        guard let bytes = query.incoming.next() else { return }
-        guard query.isAnswered(by: bytes) != nil else {
-            tally.add(\.unsolicited)
-            return fail(query)
+    }
+
+    /// Clients have waited long enough for something newer.
+    private func giveStale(_ query: ForwardedQuery) {
+        guard let expired = cache.expired(query.key, now: now) else { return }
+        query.wasStale = true
+        answerAll(of: query) { finish($0, stale: expired) }
+    }
+
+    /// Takes the query out of the table and answers those who wait.
+    func end(_ query: ForwardedQuery, _ answer: (WaitingClient) -> Void) {
+        query.isFinished = true
+        for attempt in query.attempts { close(attempt) }
+        query.attempts = []
+        leave(query)
+        answerAll(of: query, answer)
+    }
+
+    private func answerAll(of query: ForwardedQuery, _ answer: (WaitingClient) -> Void) {
+        let clients = query.clients
+        query.clients = []
+        for client in clients {
+            release(client)
+            answer(client)
         }
-        finish(query, query.restored(bytes))
+        // Connections read on only when all have their answer: what they ask next may be the same.
+        for client in clients { resume(client) }
+    }
+
+    private func resume(_ client: WaitingClient) {
+        if case .stream(let connection) = client.client { process(connection) }
     }
 
     // MARK: The way back
 
-    private func deliver(_ message: DNSMessage, to client: NameClient) {
+    private func finish(_ client: WaitingClient, stale answer: KeptAnswer) {
+        cache.noteStaleAnswer()
+        finish(client, .stale, answer, .stale(timeToLive: options.cache.staleTimeToLive))
+    }
+
+    private func finish(_ client: WaitingClient, _ outcome: NameOutcome, _ answer: KeptAnswer, _ age: DNSImage.Age) {
+        let query = client.query
+        let asksVerification = query.header.isVerified || query.options?.wantsSignatures ?? false
+        tally.add(outcome, of: client.asker.service)
+        let asker = DNSImage.Asker(
+            query: query, limit: limit(of: client.client),
+            options: NameAnswer.options(for: query, outcome == .stale ? .stale : nil),
+            isVerified: options.trustsVerification && asksVerification && answer.isVerified)
+        deliver(answer.image.reply(to: asker, age: age), to: client.client)
+    }
+
+    private func finish(_ client: WaitingClient, _ outcome: NameOutcome, _ reply: DNSMessage) {
+        tally.add(outcome, of: client.asker.service)
+        deliver(reply.encoded(limit: limit(of: client.client)), to: client.client)
+    }
+
+    private func limit(of client: NameClient) -> Int {
         switch client {
-        case .datagram(let datagram): deliver(message.encoded(limit: datagram.limit), to: client)
-        case .stream: deliver(message.encoded(), to: client)
+        case .datagram(let datagram): datagram.limit
+        case .stream: DNSMessage.maximumLength
         }
     }
 
-    /// - Parameter query: what it answers, to say "truncated" of an answer that is longer than the client takes.
-    private func deliver(_ bytes: [UInt8], to client: NameClient, query: DNSMessage? = nil) {
+    private func deliver(_ bytes: [UInt8], to client: NameClient) {
         switch client {
         case .datagram(let datagram):
-            var bytes = bytes
-            if bytes.count > datagram.limit, let query {
-                var cut = NameAnswer.failure(.noError, to: query)
-                cut.header.isTruncated = true
-                bytes = cut.encoded()
-            }
             DatagramSocket.send(datagram.listener.socket.raw, bytes, to: datagram.peer, from: datagram.local)
-        case .stream(let connection):
-            connection.send(bytes)
-            if query != nil { process(connection) }
+        case .stream(let connection): connection.send(bytes)
         }
     }
 }

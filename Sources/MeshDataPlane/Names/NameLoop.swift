@@ -10,7 +10,7 @@ final class NameLoop: @unchecked Sendable {
     /// What a token of the poller stands for.
     enum Source {
         case listener(NameListener)
-        case upstream(ForwardedQuery)
+        case upstream(UpstreamAttempt)
         case connection(NameConnection)
     }
 
@@ -25,20 +25,29 @@ final class NameLoop: @unchecked Sendable {
     private var sources: [UInt64: Source] = [:]
     private var nextToken: UInt64 = 1
     private(set) var table: NameTable?
-    /// Waiting for upstreams, by identity; and how many each workload has.
-    private(set) var pending: [ObjectIdentifier: ForwardedQuery] = [:]
-    private var pendingOfWorkload: [WorkloadID: Int] = [:]
+    var cache: NameCache
+    var upstreams: UpstreamSet
+    /// What is being asked of upstreams; those that others may join, by what they ask.
+    private var queries: [ObjectIdentifier: ForwardedQuery] = [:]
+    private var joinable: [NameKey: ForwardedQuery] = [:]
+    /// Clients that wait, in all and of each workload.
+    private var waiting = 0
+    private var waitingOfWorkload: [WorkloadID: Int] = [:]
     private var connections = 0
     private var connectionsOfWorkload: [WorkloadID: Int] = [:]
     private(set) var now: UInt64 = 0
     private var nextSweep: UInt64 = 0
     private var isStopping = false
+    /// Nothing has happened since others were told.
+    private var isPublished = false
 
     static let wakeToken: UInt64 = 0
     /// Milliseconds between looks at deadlines, while anything has one.
     private static let sweepInterval: Int32 = 100
     /// Datagrams of one socket before the others have their turn.
     static let burst = 64
+    /// Of each UDP socket in a namespace, at most. Bytes.
+    private static let receiveBuffer: Int32 = 1 << 20
 
     init(
         options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, mailbox: NameMailbox, tally: NameTally
@@ -46,9 +55,12 @@ final class NameLoop: @unchecked Sendable {
         self.options = options
         self.slots = slots
         self.tally = tally
+        cache = NameCache(options.cache)
+        upstreams = UpstreamSet(configured: options.upstreams)
         poller = try Poller()
         self.mailbox = mailbox
         try poller.add(mailbox.event.raw, .readable, token: Self.wakeToken)
+        publish()
     }
 
     deinit { scratch.deallocate() }
@@ -59,9 +71,10 @@ final class NameLoop: @unchecked Sendable {
     }
 
     private func turn() {
-        let idle = pending.isEmpty && connections == 0
-        let count = poller.wait(events, timeout: idle ? -1 : Self.sweepInterval)
+        let idle = queries.isEmpty && connections == 0 && !upstreams.anyIsDown
+        let count = poller.wait(events, timeout: idle && isPublished ? -1 : Self.sweepInterval)
         now = Self.monotonic()
+        if count > 0 { isPublished = false }
         for index in 0..<count {
             let (token, ready) = events[index]
             if token == Self.wakeToken {
@@ -73,11 +86,23 @@ final class NameLoop: @unchecked Sendable {
         if now >= nextSweep {
             nextSweep = now + UInt64(Self.sweepInterval) * 1_000_000
             sweep()
+            publish()
         }
     }
 
+    /// Lets others see what is known.
+    private func publish() {
+        var status = NameServerStatus()
+        status.upstreams = upstreams.status
+        status.cache = cache.status
+        status.waiting = waiting
+        status.connections = connections
+        tally.status.withLock { $0 = status }
+        isPublished = true
+    }
+
     private func adopt(_ mail: NameMailbox.Contents) {
-        if let snapshot = mail.snapshot { table = NameTable(snapshot, aliases: options.aliases) }
+        if let snapshot = mail.snapshot { table = NameTable(snapshot, options) }
         for order in mail.orders {
             switch order {
             case .serve(let raw, let namespace): serve(FileDescriptor(owning: raw), namespace)
@@ -91,7 +116,7 @@ final class NameLoop: @unchecked Sendable {
     private func handle(_ source: Source, _ ready: Poller.Interest) {
         switch source {
         case .listener(let listener): receive(on: listener)
-        case .upstream(let query): upstreamReady(query, ready)
+        case .upstream(let attempt): upstreamReady(attempt, ready)
         case .connection(let connection): connectionReady(connection, ready)
         }
     }
@@ -119,6 +144,9 @@ final class NameLoop: @unchecked Sendable {
         let token = nextToken
         nextToken += 1
         let listener = NameListener(descriptor, namespace: namespace)
+        // What the kernel gives unasked holds less than 200 queries: a program that starts asks more at once. Without privileges it stays so.
+        var size = Self.receiveBuffer
+        setsockopt(listener.socket.raw, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout.size(ofValue: size)))
         guard (try? poller.add(listener.socket.raw, .readable, token: token)) != nil else { return }
         sources[token] = .listener(listener)
     }
@@ -159,7 +187,7 @@ final class NameLoop: @unchecked Sendable {
         for _ in 0..<Self.burst {
             guard let arrival = DatagramSocket.receive(listener.socket.raw, into: scratch) else { return }
             guard let slot = Self.slot(of: arrival.local).flatMap(slots) else {
-                tally.add(\.malformed)
+                tally.add(.malformed, of: .none)
                 continue
             }
             let bytes = Array(scratch[..<arrival.count])
@@ -209,23 +237,38 @@ final class NameLoop: @unchecked Sendable {
         Self.subtractOne(from: &connectionsOfWorkload, connection.asker.workload)
     }
 
-    // MARK: The table of queries that wait
+    // MARK: What waits for upstreams
 
     /// Room for one more of this workload?
     func admits(_ workload: WorkloadID) -> Bool {
-        pending.count < options.maximumPending && pendingOfWorkload[workload, default: 0] < options.maximumPendingPerWorkload
+        waiting < options.maximumPending && waitingOfWorkload[workload, default: 0] < options.maximumPendingPerWorkload
     }
 
+    /// The question that is being asked already, if there is one.
+    func underWay(_ key: NameKey) -> ForwardedQuery? { joinable[key] }
+
     func enter(_ query: ForwardedQuery) {
-        pending[ObjectIdentifier(query)] = query
-        pendingOfWorkload[query.workload, default: 0] += 1
-        if case .stream(let connection) = query.client { connection.waiting += 1 }
+        queries[ObjectIdentifier(query)] = query
+        if !query.isProbe { joinable[query.key] = query }
     }
 
     func leave(_ query: ForwardedQuery) {
-        guard pending.removeValue(forKey: ObjectIdentifier(query)) != nil else { return }
-        Self.subtractOne(from: &pendingOfWorkload, query.workload)
-        guard case .stream(let connection) = query.client else { return }
+        guard queries.removeValue(forKey: ObjectIdentifier(query)) != nil, !query.isProbe else { return }
+        joinable[query.key] = nil
+    }
+
+    func wait(_ client: WaitingClient, for query: ForwardedQuery) {
+        query.clients.append(client)
+        waiting += 1
+        waitingOfWorkload[client.asker.workload, default: 0] += 1
+        if case .stream(let connection) = client.client { connection.waiting += 1 }
+    }
+
+    /// It waits no longer: its answer follows.
+    func release(_ client: WaitingClient) {
+        waiting -= 1
+        Self.subtractOne(from: &waitingOfWorkload, client.asker.workload)
+        guard case .stream(let connection) = client.client else { return }
         connection.waiting -= 1
         connection.lastActive = now
     }
@@ -237,7 +280,8 @@ final class NameLoop: @unchecked Sendable {
     }
 
     private func sweep() {
-        for query in Array(pending.values) { checkTime(of: query) }
+        for query in Array(queries.values) where !query.isFinished { checkTime(of: query) }
+        for server in upstreams.takeProbes(now: now) { probe(server) }
         guard connections > 0 else { return }
         for case .connection(let connection) in Array(sources.values)
         where connection.waiting == 0 && now &- connection.lastActive > options.idleTimeout {

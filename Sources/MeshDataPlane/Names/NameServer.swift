@@ -65,7 +65,10 @@ package final class NameServer: Sendable {
     /// Closes the sockets and connections of a namespace.
     package func release(_ namespace: NamespaceIndex) { mailbox.order(.release(namespace)) }
 
-    package var counters: NameServerCounters { tally.value.withLock { $0 } }
+    package var counters: NameServerCounters { tally.counters.withLock { $0 } }
+
+    /// At most a tenth of a second old while there is anything to do.
+    package var status: NameServerStatus { tally.status.withLock { $0 } }
 }
 
 /// Who asks which server, from where.
@@ -76,9 +79,11 @@ struct NameAsker: Sendable {
     let namespace: NamespaceIndex
 }
 
-/// Counters that the thread writes and others read.
+/// What the thread writes and others read.
 final class NameTally: Sendable {
-    let value = Mutex(NameServerCounters())
+    let counters = Mutex(NameServerCounters())
+    let status = Mutex(NameServerStatus())
 
-    func add(_ counter: any WritableKeyPath<NameServerCounters, UInt64> & Sendable) { value.withLock { $0[keyPath: counter] += 1 } }
+    func add(_ outcome: NameOutcome, of service: ServiceID) { counters.withLock { $0.add(outcome, of: service) } }
+    func addUnsolicited() { counters.withLock { $0.addUnsolicited() } }
 }

@@ -51,7 +51,7 @@ struct NodeDocuments {
               direct: \(node.direct)
               pins: \(node.pins)
               objects: \(binaries.objects)
-            dns: {domain: cluster.local, upstream: [10.87.0.254]}
+            dns: {domain: cluster.local, \(node.names)}
             \(node.agent.map { "spiffe: {agent: \"unix://\($0)\"}" } ?? authority(node))
             metrics: {listen: "127.0.0.1:\(Self.metricsPort)"}
             log: {access: \(node.logsAccess ? node.accessLog : "off"), level: info}

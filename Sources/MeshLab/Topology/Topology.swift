@@ -37,6 +37,8 @@ package struct Topology: Codable, Sendable {
         package var logsAccess = true
         /// The socket of a SPIFFE agent that gives the node its SVIDs; nil: the laboratory's own authority does.
         package var agent: String?
+        /// Keys of `dns:` beside the domain.
+        package var names = "upstream: [10.87.0.254]"
         /// Lines to append to this node's node.yaml, for tests of the configuration.
         package var extraConfiguration = ""
 

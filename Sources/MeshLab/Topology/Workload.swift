@@ -36,6 +36,7 @@ package struct LabNode: Sendable, Hashable {
     package let workers: Int
     package let direct: Bool
     package let logsAccess: Bool
+    let names: String
     package let agent: String?
     package let extraConfiguration: String
 

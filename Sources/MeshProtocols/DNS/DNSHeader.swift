@@ -31,6 +31,16 @@ package struct DNSHeader: Hashable, Sendable, BitwiseCopyable {
         get { flag(0x0080) }
         set { set(0x0080, newValue) }
     }
+    /// AD: the data was verified, or, in a query, whether it was is of interest (RFC 6840 §5.7).
+    package var isVerified: Bool {
+        get { flag(0x0020) }
+        set { set(0x0020, newValue) }
+    }
+    /// CD: data that fails verification is wanted too (RFC 4035 §3.2.2).
+    package var checkingDisabled: Bool {
+        get { flag(0x0010) }
+        set { set(0x0010, newValue) }
+    }
     /// 0 is QUERY.
     package var opcode: UInt8 { UInt8(flags >> 11 & 15) }
     package var responseCode: DNSResponseCode {

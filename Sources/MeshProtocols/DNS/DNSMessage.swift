@@ -53,10 +53,15 @@ package struct DNSMessage: Hashable, Sendable {
         return (DNSHeader(id: id, flags: flags), question)
     }
 
-    /// The message, at most `limit` octets: one that is longer goes without its records and with TC set (RFC 2181 §9).
+    /// The message, at most `limit` octets. What only adds to an answer is left out first; an answer that is longer still goes without its
+    /// records and with TC set (RFC 2181 §9).
     package func encoded(limit: Int = maximumLength) -> [UInt8] {
         let whole = encoded(header, answers, authority, additional)
         if whole.count <= limit { return whole }
+        if !additional.isEmpty {
+            let bare = encoded(header, answers, authority, [])
+            if bare.count <= limit { return bare }
+        }
         var cut = header
         cut.isTruncated = true
         return encoded(cut, [], [], [])
@@ -73,7 +78,9 @@ package struct DNSMessage: Hashable, Sendable {
         writer.short(UInt16(authority.count))
         writer.short(UInt16(additional.count + (options == nil ? 0 : 1)))
         writer.question(question)
-        for record in answers + authority + additional { writer.record(record) }
+        for record in answers { writer.record(record) }
+        for record in authority { writer.record(record) }
+        for record in additional { writer.record(record) }
         if let options { writer.options(options) }
         return writer.bytes
     }

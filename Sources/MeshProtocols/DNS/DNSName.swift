@@ -6,8 +6,8 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
     /// Length-prefixed labels and a final zero.
     package let wire: [UInt8]
 
-    /// - Precondition: `wire` is well-formed.
-    init(wire: [UInt8]) { self.wire = wire }
+    /// - Precondition: `wire` is well-formed: labels behind their lengths, then a zero, at most `maximumLength` octets.
+    package init(wire: [UInt8]) { self.wire = wire }
 
     package static let root = DNSName(wire: [0])
 
@@ -29,7 +29,7 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
 
     /// The labels, most specific first, in lower case.
     package var labels: [ArraySlice<UInt8>] {
-        let folded = wire.map(Self.folded)
+        let folded = lowercased.wire
         var labels: [ArraySlice<UInt8>] = []
         var at = 0
         while folded[at] != 0 {
@@ -41,14 +41,44 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Length octets are below 64 and so never letters: the whole wire form can be folded at once.
-    private static func folded(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
+    package var lowercased: DNSName { DNSName(wire: wire.map(Self.folded)) }
+
+    /// Letters in lower and upper case as `bits` say, over and over: an answer that was made without seeing the query has them otherwise
+    /// (draft-vixie-dnsext-dns0x20).
+    package func spelled(by bits: UInt64) -> DNSName {
+        var bits = bits
+        return DNSName(
+            wire: lowercased.wire.map { byte in
+                guard (0x61...0x7a).contains(byte) else { return byte }
+                defer { bits = bits >> 1 | bits << 63 }
+                return bits & 1 == 0 ? byte : byte & ~0x20
+            })
+    }
+
+    /// The name is `zone`, or lies below it.
+    package func isWithin(_ zone: DNSName) -> Bool {
+        let start = wire.count - zone.wire.count
+        guard start >= 0 else { return false }
+        var at = 0
+        while at < start { at += 1 + Int(wire[at]) }
+        return at == start && (0..<zone.wire.count).allSatisfy { Self.folded(wire[start + $0]) == Self.folded(zone.wire[$0]) }
+    }
+
+    static func folded(_ byte: UInt8) -> UInt8 { (0x41...0x5a).contains(byte) ? byte | 0x20 : byte }
 
     package static func == (left: Self, right: Self) -> Bool {
-        left.wire.count == right.wire.count && zip(left.wire, right.wire).allSatisfy { folded($0) == folded($1) }
+        guard left.wire.count == right.wire.count else { return false }
+        for index in left.wire.indices where left.wire[index] != right.wire[index] {
+            guard folded(left.wire[index]) == folded(right.wire[index]) else { return false }
+        }
+        return true
     }
 
     package func hash(into hasher: inout Hasher) {
-        for byte in wire { hasher.combine(Self.folded(byte)) }
+        withUnsafeTemporaryAllocation(byteCount: wire.count, alignment: 1) { buffer in
+            for index in wire.indices { buffer[index] = Self.folded(wire[index]) }
+            hasher.combine(bytes: UnsafeRawBufferPointer(buffer))
+        }
     }
 
     package var description: String {

@@ -106,7 +106,21 @@ package struct DNSReader {
                 StartOfAuthority(
                     primary: try name(), mailbox: try name(), serial: try word(), refresh: try word(), retry: try word(),
                     expire: try word(), minimum: try word()))
-        default: return .other(type, try take(length))
+        default:
+            guard let layout = DNSRecordLayout(of: type) else { return .other(type, try take(length)) }
+            return try named(type, layout, length: length)
         }
+    }
+
+    private mutating func named(_ type: DNSType, _ layout: DNSRecordLayout, length: Int) throws(DNSError) -> DNSRecord.Data {
+        let end = offset + length
+        let start = offset
+        _ = try take(layout.octets)
+        for _ in 0..<layout.strings { _ = try take(Int(try byte())) }
+        let before = Array(bytes[start..<offset])
+        var names: [DNSName] = []
+        for _ in 0..<layout.names { names.append(try name()) }
+        guard offset <= end else { throw .recordData }
+        return .named(type, before: before, names, after: try take(end - offset))
     }
 }

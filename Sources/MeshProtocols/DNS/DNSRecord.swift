@@ -5,11 +5,23 @@ package struct DNSType: Hashable, Sendable, BitwiseCopyable, RawRepresentable {
     package let rawValue: UInt16
     package init(rawValue: UInt16) { self.rawValue = rawValue }
     package static let a = DNSType(rawValue: 1)
+    package static let ns = DNSType(rawValue: 2)
     package static let cname = DNSType(rawValue: 5)
     package static let soa = DNSType(rawValue: 6)
+    package static let ptr = DNSType(rawValue: 12)
+    package static let mx = DNSType(rawValue: 15)
+    package static let txt = DNSType(rawValue: 16)
     package static let aaaa = DNSType(rawValue: 28)
     package static let srv = DNSType(rawValue: 33)
+    package static let dname = DNSType(rawValue: 39)
     package static let opt = DNSType(rawValue: 41)
+    package static let ds = DNSType(rawValue: 43)
+    package static let rrsig = DNSType(rawValue: 46)
+    package static let dnskey = DNSType(rawValue: 48)
+    /// TSIG (RFC 8945): between two parties only, never passed on.
+    package static let tsig = DNSType(rawValue: 250)
+    package static let ixfr = DNSType(rawValue: 251)
+    package static let axfr = DNSType(rawValue: 252)
     package static let any = DNSType(rawValue: 255)
 }
 
@@ -35,6 +47,11 @@ package struct DNSRecord: Hashable, Sendable {
     package var timeToLive: UInt32
     package var data: Data
 
+    /// A PTR record.
+    package static func pointer(_ name: DNSName, to target: DNSName, timeToLive: UInt32) -> DNSRecord {
+        DNSRecord(name: name, timeToLive: timeToLive, data: .named(.ptr, before: [], [target], after: []))
+    }
+
     package init(name: DNSName, kind: UInt16 = dnsClassInternet, timeToLive: UInt32, data: Data) {
         self.name = name
         self.kind = kind
@@ -48,7 +65,9 @@ package struct DNSRecord: Hashable, Sendable {
         case cname(DNSName)
         case srv(priority: UInt16, weight: UInt16, port: UInt16, target: DNSName)
         case soa(StartOfAuthority)
-        /// Kept as it came: names in it may point into the message that it came in.
+        /// Of an older type: names between octets that mean nothing here (`DNSRecordLayout`).
+        case named(DNSType, before: [UInt8], [DNSName], after: [UInt8])
+        /// Kept as it came. Names in it are not compressed (RFC 3597 §4).
         case other(DNSType, [UInt8])
     }
 
@@ -59,6 +78,7 @@ package struct DNSRecord: Hashable, Sendable {
         case .cname: .cname
         case .srv: .srv
         case .soa: .soa
+        case .named(let type, _, _, _): type
         case .other(let type, _): type
         }
     }

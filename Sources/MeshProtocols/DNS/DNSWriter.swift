@@ -3,30 +3,58 @@ internal import MeshTypes
 /// Writes a message; names that were written before are pointed to (RFC 1035 §4.1.4).
 struct DNSWriter {
     private(set) var bytes: [UInt8] = []
-    /// Where each suffix stands, for those that a pointer reaches.
-    private var suffixes: [DNSName: Int] = [:]
+    /// Where labels of written names stand that a pointer reaches: so many that comparing with all costs little.
+    private var places: [Int] = []
+    /// Where the times to live of the records stand.
+    private(set) var lifetimes: [Int] = []
     private static let pointerReach = 0x4000
+    private static let maximumPlaces = 64
 
-    mutating func short(_ value: UInt16) { bytes += [UInt8(value >> 8), UInt8(value & 255)] }
+    init() { bytes.reserveCapacity(DNSMessage.plainPayload) }
+
+    mutating func short(_ value: UInt16) {
+        bytes.append(UInt8(value >> 8))
+        bytes.append(UInt8(value & 255))
+    }
     mutating func word(_ value: UInt32) {
         short(UInt16(value >> 16))
         short(UInt16(value & 0xffff))
     }
 
     mutating func name(_ name: DNSName, compress: Bool = true) {
-        var rest = name.wire[...]
-        while rest.first != 0 {
-            let suffix = DNSName(wire: Array(rest))
-            if compress, let place = suffixes[suffix] {
+        let wire = name.wire
+        var at = 0
+        while wire[at] != 0 {
+            if compress, let place = places.first(where: { isWritten(wire, from: at, at: $0) }) {
                 short(0xc000 | UInt16(place))
                 return
             }
-            if bytes.count < Self.pointerReach, suffixes[suffix] == nil { suffixes[suffix] = bytes.count }
-            let length = 1 + Int(rest.first!)
-            bytes += rest.prefix(length)
-            rest = rest.dropFirst(length)
+            if bytes.count < Self.pointerReach, places.count < Self.maximumPlaces { places.append(bytes.count) }
+            let next = at + 1 + Int(wire[at])
+            bytes += wire[at..<next]
+            at = next
         }
         bytes.append(0)
+    }
+
+    /// Whether what `wire` has from `start` on stands in the message at `place`, pointers followed. Those that we wrote end.
+    private func isWritten(_ wire: [UInt8], from start: Int, at place: Int) -> Bool {
+        var (from, place) = (start, place)
+        while place < bytes.count {
+            if bytes[place] >= 0xc0 {
+                guard place + 1 < bytes.count else { return false }
+                place = Int(bytes[place] & 0x3f) << 8 | Int(bytes[place + 1])
+                continue
+            }
+            let length = Int(wire[from])
+            guard Int(bytes[place]) == length else { return false }
+            if length == 0 { return true }
+            guard place + length < bytes.count else { return false }
+            for index in 1...length where DNSName.folded(wire[from + index]) != DNSName.folded(bytes[place + index]) { return false }
+            from += 1 + length
+            place += 1 + length
+        }
+        return false
     }
 
     mutating func question(_ question: DNSQuestion) {
@@ -39,6 +67,7 @@ struct DNSWriter {
         name(record.name)
         short(record.type.rawValue)
         short(record.kind)
+        lifetimes.append(bytes.count)
         word(record.timeToLive)
         let place = bytes.count
         short(0)
@@ -66,6 +95,10 @@ struct DNSWriter {
             name(soa.primary)
             name(soa.mailbox)
             for value in [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum] { word(value) }
+        case .named(_, let before, let names, let after):
+            bytes += before
+            for target in names { name(target, compress: false) }  // RFC 3597 §4
+            bytes += after
         case .other(_, let raw): bytes += raw
         }
     }

@@ -34,7 +34,8 @@ extension NodeAdmin {
 
     private func checkCertificates() async -> CheckView {
         let statuses = await parts.identities.statuses()
-        let remedy = "see `myelinctl certificates`, and "
+        let remedy =
+            "see `myelinctl certificates`, and "
             + (parts.authority.map { "the authority: \($0.place)" } ?? "the SPIFFE agent at \(configuration.spiffe.agentSocket ?? "")")
         if let old = CertificateAge.oldest(statuses, now: Date()) {
             return CheckView("certificates", old.isUrgent ? .error : .warning, old.text, remedy: remedy)

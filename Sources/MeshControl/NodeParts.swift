@@ -46,9 +46,9 @@ struct NodeParts {
         authority = agent == nil ? try NodeAuthority(configuration, log: log) : nil
         let capture = try Self.attach(configuration, mount: mount)
         self.capture = capture
+        let source = try Self.identitySource(agent, authority)
         identities = IdentityStore(
-            source: try Self.identitySource(agent, authority), trustDomain: configuration.trustDomain,
-            lifetime: configuration.authority.lifetime)
+            source: source, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
         let rings = (0..<configuration.workers).map { _ in FlowRing() }
         let kernelRing = FlowRing()
         pump = KernelEventPump(capture: capture, ring: kernelRing)

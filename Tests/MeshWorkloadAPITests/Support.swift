@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import MeshIdentity
+import MeshTLS
 import MeshTypes
 import MeshWorkloadAPI
 import SwiftASN1
@@ -39,13 +40,14 @@ final class FakeAuthority: CertificateAuthority {
     var requests: Int { state.withLock { $0.requests } }
 
     func trustedRoots() async throws(AuthorityFailure) -> [[UInt8]] { try await real.trustedRoots() }
+    func revocations() async throws(AuthorityFailure) -> RevokedSerials { .none }
 
     func issue(
-        for identity: SPIFFEID, publicKeyDER: [UInt8], lifetime: Duration, now: Date
+        for identity: SPIFFEID, requestDER: [UInt8], lifetime: Duration, now: Date
     ) async throws(AuthorityFailure) -> IssuedCertificate {
         state.withLock { $0.requests += 1 }
         if isDown { throw AuthorityFailure(.unreachable, "the authority is down", advice: "wait") }
-        return try await real.issue(for: identity, publicKeyDER: publicKeyDER, lifetime: lifetime, now: now)
+        return try await real.issue(for: identity, requestDER: requestDER, lifetime: lifetime, now: now)
     }
 }
 

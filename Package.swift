@@ -95,7 +95,7 @@ let package = Package(
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
-        program("myelind", ["MeshControl", "MeshConfig", arguments, logging]),
+        program("myelind", ["MeshSystem", "MeshControl", "MeshConfig", arguments, logging]),
         program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),

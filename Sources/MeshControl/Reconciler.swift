@@ -5,8 +5,10 @@ package import MeshIdentity
 package import MeshPolicy
 package import MeshRegistry
 package import MeshSnapshot
+internal import MeshRuntime
 internal import MeshTLS
 internal import MeshTypes
+package import Synchronization
 
 /// Brings the node to what the registry and the policies say: enrols workloads, asks for their certificates, publishes a snapshot
 /// to the workers and writes the kernel's tables from the same generation.
@@ -48,6 +50,8 @@ package actor Reconciler {
     private var isDirty = true
     private var published: [ServiceIdentity: TLSCredential] = [:]
     package private(set) var snapshot: Snapshot
+    /// Monotonic nanoseconds of the end of the last pass.
+    package nonisolated let passedAt = Atomic<UInt64>(MonotonicClock.now())
     /// What the kernel's tables could not take, if anything: shown by `myelinctl status`.
     package private(set) var kernelFailure: String?
     /// Why services have no virtual address, if so.
@@ -101,6 +105,7 @@ package actor Reconciler {
 
     /// One pass. Must not run twice at a time: only the start and then `run()` call it.
     package func pass() async {
+        defer { passedAt.store(MonotonicClock.now(), ordering: .relaxed) }
         let policy = builder.policy
         let wanted = builder.registry.workloads(of: builder.node.name).map { workload in
             Enrolment.Wanted(

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
 package import Logging
@@ -8,21 +9,26 @@ internal import Synchronization
 /// Answers `myelinctl` on a Unix socket. Who may open the socket may see everything; nothing can be changed through it.
 package struct StatusServer: Sendable {
     private let file: SocketFile
+    /// A socket that the service manager listens on; nil to make one at `file`.
+    private let inherited: Int32?
     private let source: any AdminSource
     private let log: Logger
 
     /// - Throws: when another process listens on the socket, or the file is none. A socket that nobody listens on is replaced.
-    package init(path: String, source: any AdminSource, log: Logger) throws(AdminFailure) {
+    /// - Parameter inherited: a listening socket out of the service manager's hands, which the server owns; nil for one of its own.
+    package init(path: String, inherited: Int32? = nil, source: any AdminSource, log: Logger) throws(AdminFailure) {
         file = SocketFile(path: path)
+        self.inherited = inherited
         self.source = source
         self.log = log
-        try file.clear()
+        if inherited == nil { try file.clear() }
     }
 
     /// Until cancelled; the socket's file goes with it.
     /// - Parameter listening: called once connections are accepted.
     /// - Throws: `AdminFailure` when the socket cannot be served.
     package func run(listening: @escaping @Sendable () -> Void = {}) async throws {
+        if let inherited { return try await serve(inherited, listening) }
         // Another process may have come since `init`, or since the last attempt.
         try file.clear()
         var quiet = log
@@ -49,6 +55,15 @@ package struct StatusServer: Sendable {
             if case .failure(let failure) = published.withLock(\.self) { throw failure }
             throw AdminFailure("\(file.path) cannot be served: \(error)")
         }
+    }
+
+    /// On a duplicate, so that another attempt has it too.
+    private func serve(_ inherited: Int32, _ listening: @escaping @Sendable () -> Void) async throws {
+        var quiet = log
+        quiet.logLevel = .warning
+        let socket = fcntl(inherited, F_DUPFD_CLOEXEC, 0)
+        guard socket >= 0 else { throw AdminFailure("the status socket of the service manager cannot be used: \(String(cString: strerror(errno)))") }
+        try await GracefulServing.run(InheritedServer(socket: socket, responder: routes().buildResponder(), log: quiet, listening: listening), log: quiet)
     }
 
     private func routes() -> Router<BasicRequestContext> {

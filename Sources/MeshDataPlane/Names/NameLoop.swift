@@ -4,6 +4,7 @@ internal import MeshProtocols
 internal import MeshSnapshot
 internal import MeshSystem
 internal import MeshTypes
+internal import Synchronization
 
 /// All that the names thread owns. Made on another thread, then used by that one alone.
 final class NameLoop: @unchecked Sendable {
@@ -33,6 +34,8 @@ final class NameLoop: @unchecked Sendable {
     private(set) var now: UInt64 = 0
     private var nextSweep: UInt64 = 0
     private var isStopping = false
+    /// Sockets that wait for the first snapshot.
+    private var early: [NameListener] = []
 
     static let wakeToken: UInt64 = 0
     /// Milliseconds between looks at deadlines, while anything has one.
@@ -62,6 +65,7 @@ final class NameLoop: @unchecked Sendable {
         let idle = pending.isEmpty && connections == 0
         let count = poller.wait(events, timeout: idle ? -1 : Self.sweepInterval)
         now = Self.monotonic()
+        tally.turnedAt.store(now, ordering: .relaxed)
         for index in 0..<count {
             let (token, ready) = events[index]
             if token == Self.wakeToken {
@@ -78,9 +82,12 @@ final class NameLoop: @unchecked Sendable {
 
     private func adopt(_ mail: NameMailbox.Contents) {
         if let snapshot = mail.snapshot { table = NameTable(snapshot, aliases: options.aliases) }
+        if table != nil { serveEarly() }
         for order in mail.orders {
             switch order {
-            case .serve(let raw, let namespace): serve(FileDescriptor(owning: raw), namespace)
+            case .serve(let raw, let namespace):
+                let listener = NameListener(FileDescriptor(owning: raw), namespace: namespace)
+                if table == nil { early.append(listener) } else { serve(listener) }
             case .serveStream(let raw, let asker): serveStream(FileDescriptor(owning: raw), asker)
             case .release(let namespace): release(namespace)
             case .stop: isStopping = true
@@ -115,10 +122,15 @@ final class NameLoop: @unchecked Sendable {
         try? poller.modify(socket.descriptor.raw, interest, token: socket.token)
     }
 
-    private func serve(_ descriptor: consuming FileDescriptor, _ namespace: NamespaceIndex) {
+    /// Queries may wait already in sockets that outlived a daemon: they are read when the first snapshot can answer them.
+    private func serveEarly() {
+        for listener in early { serve(listener) }
+        early = []
+    }
+
+    private func serve(_ listener: NameListener) {
         let token = nextToken
         nextToken += 1
-        let listener = NameListener(descriptor, namespace: namespace)
         guard (try? poller.add(listener.socket.raw, .readable, token: token)) != nil else { return }
         sources[token] = .listener(listener)
     }
@@ -140,6 +152,7 @@ final class NameLoop: @unchecked Sendable {
     }
 
     private func release(_ namespace: NamespaceIndex) {
+        early.removeAll { $0.namespace == namespace }
         for (token, source) in sources {
             switch source {
             case .listener(let listener):

@@ -65,6 +65,12 @@ package final class NameServer: Sendable {
     /// Closes the sockets and connections of a namespace.
     package func release(_ namespace: NamespaceIndex) { mailbox.order(.release(namespace)) }
 
+    /// Makes the thread turn, which `turnedAt` then shows.
+    package func nudge() { mailbox.event.signal() }
+
+    /// Monotonic nanoseconds of the thread's last turn.
+    package var turnedAt: UInt64 { tally.turnedAt.load(ordering: .relaxed) }
+
     package var counters: NameServerCounters { tally.value.withLock { $0 } }
 }
 
@@ -79,6 +85,7 @@ struct NameAsker: Sendable {
 /// Counters that the thread writes and others read.
 final class NameTally: Sendable {
     let value = Mutex(NameServerCounters())
+    let turnedAt = Atomic<UInt64>(NameLoop.monotonic())
 
     func add(_ counter: any WritableKeyPath<NameServerCounters, UInt64> & Sendable) { value.withLock { $0[keyPath: counter] += 1 } }
 }

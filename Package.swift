@@ -96,7 +96,7 @@ let package = Package(
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
         program("myelind", ["MeshSystem", "MeshControl", "MeshConfig", arguments, logging]),
-        program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
+        program("myelinctl", ["MeshTypes", "MeshConfig", "MeshRegistry", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
         program("myelin-bench", ["MeshLab", arguments]),

@@ -1,11 +1,11 @@
 internal import ArgumentParser
 
-/// `myelinctl`: looks inside a node's daemon. It changes nothing.
+/// `myelinctl`: looks inside a node's daemon, which it does not change, and writes the files by which units join the mesh.
 @main
 struct ControlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelinctl",
-        abstract: "Looks inside the daemon of a node.",
+        abstract: "Looks inside the daemon of a node, and puts systemd units into the mesh.",
         discussion: """
             The daemon's status socket is --socket, else the environment's MYELIN_SOCKET, else /run/myelin/status.sock.
             Exit status: 0 all is well; 1 a check found an error, a call is not permitted, or the daemon refuses the question;
@@ -14,6 +14,7 @@ struct ControlCommand: AsyncParsableCommand {
         subcommands: [
             StatusCommand.self, WorkloadsCommand.self, ServicesCommand.self, EndpointsCommand.self, CertificatesCommand.self,
             PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, ConfigCommand.self, CheckCommand.self, ExplainCommand.self,
+            EnrolCommand.self, WithdrawCommand.self, AwaitCommand.self,
         ])
 
     static func main() async { await main(inOrder(Array(CommandLine.arguments.dropFirst()))) }

@@ -6,13 +6,17 @@ version=$1
 output=$2
 cd "$(dirname "$0")/.."
 swift=$(scripts/swift-path.sh)
-built=.build/static/release
+# PROGRAMS=DIRECTORY takes programs that were built already.
+built=${PROGRAMS:-.build/static/release}
 
-for product in myelind myelinctl; do
-    scripts/phase.sh "static $product" "$swift" build -c release --static-swift-stdlib --scratch-path .build/static --product "$product"
-done
+if [ -z "${PROGRAMS:-}" ]; then
+    for product in myelind myelinctl; do
+        scripts/phase.sh "static $product" "$swift" build -c release --static-swift-stdlib --scratch-path .build/static --product "$product"
+    done
+fi
 
 architecture=$(dpkg --print-architecture)
+maintainer=$(sed -n 's/^Maintainer: //p' packaging/debian/control)
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 root="$stage/root"
@@ -33,7 +37,9 @@ install -m 0644 packaging/debian/logrotate "$root/etc/logrotate.d/myelin"
 install -m 0644 packaging/debian/copyright LICENSES/BSD-2-Clause.txt "$documents/"
 install -m 0644 packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/myelin"
 for page in README.md docs/*.md; do gzip -9n <"$page" >"$documents/$(basename "$page").gz"; done
-gzip -9n <CHANGELOG.md >"$documents/changelog.gz"
+gzip -9n <CHANGELOG.md >"$documents/CHANGELOG.md.gz"
+printf 'myelin (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.gz.\n\n -- %s  %s\n' "$version" "$maintainer" "$(git log -1 --format=%aD)" |
+    gzip -9n >"$documents/changelog.gz"
 cp -r systemd/examples/. "$documents/examples/"
 for page in packaging/man/*.[18]; do gzip -9n <"$page" >"$root/usr/share/man/man${page##*.}/$(basename "$page").gz"; done
 

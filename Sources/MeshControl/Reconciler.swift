@@ -4,8 +4,8 @@ package import MeshDataPlane
 package import MeshIdentity
 package import MeshPolicy
 package import MeshRegistry
-package import MeshSnapshot
 internal import MeshRuntime
+package import MeshSnapshot
 internal import MeshTLS
 internal import MeshTypes
 package import Synchronization

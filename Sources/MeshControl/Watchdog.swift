@@ -6,12 +6,18 @@ internal import Synchronization
 
 /// Tells the supervisor that the daemon is alive, as long as it is: every worker turns its loop, names are answered, and the control side
 /// gets through its passes. A daemon that hangs is silent, and the supervisor starts another one.
-final class Watchdog: Sendable {
+package final class Watchdog: Sendable {
     /// What is watched: monotonic nanoseconds of the last sign of life.
-    struct Signs: Sendable {
-        let workers: UInt64
-        let names: UInt64
-        let control: UInt64
+    package struct Signs: Sendable {
+        package let workers: UInt64
+        package let names: UInt64
+        package let control: UInt64
+
+        package init(workers: UInt64, names: UInt64, control: UInt64) {
+            self.workers = workers
+            self.names = names
+            self.control = control
+        }
     }
 
     /// Workers wake every 50 ms by themselves, and names are nudged at every look.
@@ -58,7 +64,8 @@ final class Watchdog: Sendable {
         let hung = Self.hung(look(), now: MonotonicClock.now())
         guard hung.isEmpty else {
             log.critical(
-                "a part of the daemon hangs: the supervisor is not told that it is alive", metadata: ["parts": "\(hung.joined(separator: ", "))"])
+                "a part of the daemon hangs: the supervisor is not told that it is alive",
+                metadata: ["parts": "\(hung.joined(separator: ", "))"])
             return
         }
         do throws(SystemError) { try supervisor.tell(.alive) } catch {
@@ -67,7 +74,7 @@ final class Watchdog: Sendable {
     }
 
     /// The parts without a sign of life for too long.
-    static func hung(_ signs: Signs, now: UInt64) -> [String] {
+    package static func hung(_ signs: Signs, now: UInt64) -> [String] {
         func isLate(_ sign: UInt64, _ patience: Duration) -> Bool {
             now > sign && Duration.nanoseconds(Int64(clamping: now - sign)) > patience
         }

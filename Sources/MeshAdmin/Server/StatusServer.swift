@@ -62,8 +62,11 @@ package struct StatusServer: Sendable {
         var quiet = log
         quiet.logLevel = .warning
         let socket = fcntl(inherited, F_DUPFD_CLOEXEC, 0)
-        guard socket >= 0 else { throw AdminFailure("the status socket of the service manager cannot be used: \(String(cString: strerror(errno)))") }
-        try await GracefulServing.run(InheritedServer(socket: socket, responder: routes().buildResponder(), log: quiet, listening: listening), log: quiet)
+        guard socket >= 0 else {
+            throw AdminFailure("the status socket of the service manager cannot be used: \(String(cString: strerror(errno)))")
+        }
+        try await GracefulServing.run(
+            InheritedServer(socket: socket, responder: routes().buildResponder(), log: quiet, listening: listening), log: quiet)
     }
 
     private func routes() -> Router<BasicRequestContext> {

@@ -107,9 +107,12 @@ struct EnrolCommand: ParsableCommand {
             guard let ip = IPAddress(text) else { throw EnrolmentRefusal("\(text) is no address", "write it as 10.0.0.1 or fd00::1") }
             return ip
         }
-        return EnrolmentRequest(
-            unit: unit, service: ServiceIdentity(namespace: node.namespace, name: name), port: port, protocolName: `protocol`?.rawValue,
-            address: ip, movesToSlice: slice, waits: wait)
+        var request = EnrolmentRequest(unit: unit, service: ServiceIdentity(namespace: node.namespace, name: name), port: port)
+        request.protocolName = `protocol`?.rawValue
+        request.address = ip
+        request.movesToSlice = slice
+        request.waits = wait
+        return request
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Glibc
+internal import MeshRegistry
 
 /// Writes and removes the files of enrolled units, and tells systemd.
 enum UnitFiles {

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import MeshConfig
+internal import MeshRegistry
 
 struct WithdrawCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,54 +1,27 @@
 internal import MeshTypes
 
-/// What an operator wants to be a service of the mesh.
-struct EnrolmentRequest {
-    let unit: UnitName
-    let service: ServiceIdentity
-    /// Of the service's endpoint on this node; nil when the registry has the service already.
-    let port: UInt16?
-    var protocolName: String?
-    /// Where it is reached; nil for the node's own address.
-    var address: IPAddress?
-    /// Puts it into meshed.slice.
-    var movesToSlice = false
-    /// Has the unit wait at its start until it is captured.
-    var waits = true
-}
-
-/// This node and what its registry says, as far as enrolling concerns it.
-struct EnrolmentPlace {
-    let node: String
-    let address: IPAddress
-    let zone: String
-    let region: String
-    let tunnelPort: UInt16
-    let registry: String
-    let unitDirectory: String
-    let knowsNode: Bool
-    /// The service has a record in another file.
-    let knowsService: Bool
-    /// That record has an endpoint on this node.
-    let hasEndpoint: Bool
-    let hasPolicy: Bool
-}
-
 /// A file that enrolling writes.
-struct PlannedFile: Equatable {
-    let path: String
-    let text: String
+package struct PlannedFile: Sendable, Equatable {
+    package let path: String
+    package let text: String
+
+    package init(path: String, text: String) {
+        self.path = path
+        self.text = text
+    }
 }
 
 /// The files that make a unit a service of the mesh, and what its operator should know. Pure.
-struct EnrolmentPlan {
-    static let slice = "meshed.slice"
-    static let dropIn = "50-myelin.conf"
-    static let recordPrefix = "enrolled-"
+package struct EnrolmentPlan: Sendable {
+    package static let slice = "meshed.slice"
+    package static let dropIn = "50-myelin.conf"
+    package static let recordPrefix = "enrolled-"
     private static let waitLimit = 30
 
-    private(set) var files: [PlannedFile] = []
-    private(set) var remarks: [String] = []
+    package private(set) var files: [PlannedFile] = []
+    package private(set) var remarks: [String] = []
 
-    init(_ request: EnrolmentRequest, _ facts: UnitFacts, _ place: EnrolmentPlace) throws(EnrolmentRefusal) {
+    package init(_ request: EnrolmentRequest, _ facts: UnitFacts, _ place: EnrolmentPlace) throws(EnrolmentRefusal) {
         guard facts.isLoaded else {
             throw EnrolmentRefusal("systemd has no unit \(request.unit.text)", "write it first, or correct the name")
         }
@@ -67,15 +40,21 @@ struct EnrolmentPlan {
         remark(request, facts, place)
     }
 
-    static func recordFile(_ unit: UnitName, _ registry: String) -> String { "\(registry)/\(recordPrefix)\(unit.text).yaml" }
-    static func nodeFile(_ registry: String) -> String { "\(registry)/\(recordPrefix)node.yaml" }
-    static func dropInFile(_ unit: UnitName, _ directory: String) -> String { "\(directory)/\(unit.text).d/\(dropIn)" }
+    package static func recordFile(_ unit: UnitName, _ registry: String) -> String { "\(registry)/\(recordPrefix)\(unit.text).yaml" }
+    package static func nodeFile(_ registry: String) -> String { "\(registry)/\(recordPrefix)node.yaml" }
+    package static func dropInFile(_ unit: UnitName, _ directory: String) -> String { "\(directory)/\(unit.text).d/\(dropIn)" }
+
+    /// As YAML takes it literally: unit names may have backslashes.
+    private static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "''") + "'" }
 
     private static func nodeRecord(_ place: EnrolmentPlace) -> PlannedFile {
+        var keys = ["name: \(quoted(place.node))", "address: '\(place.address)'", "tunnel_port: \(place.tunnelPort)"]
+        if !place.zone.isEmpty { keys.append("zone: \(quoted(place.zone))") }
+        if !place.region.isEmpty { keys.append("region: \(quoted(place.region))") }
         let text = """
             # Written by `myelinctl enrol`: this node, which no other file of the registry names.
             nodes:
-              - {name: "\(place.node)", address: "\(place.address)", zone: "\(place.zone)", region: "\(place.region)", tunnel_port: \(place.tunnelPort)}
+              - {\(keys.joined(separator: ", "))}
 
             """
         return PlannedFile(path: nodeFile(place.registry), text: text)
@@ -84,18 +63,20 @@ struct EnrolmentPlan {
     private func record(_ request: EnrolmentRequest, _ facts: UnitFacts, _ place: EnrolmentPlace, _ cgroup: String) -> PlannedFile {
         var lines = ["# Written by `myelinctl enrol \(request.unit.text)`; `myelinctl withdraw \(request.unit.text)` removes it."]
         if let port = request.port, !place.knowsService {
-            lines += ["services:", "  - service: \(request.service.name)", "    namespace: \(request.service.namespace)", "    port: \(port)"]
+            lines += [
+                "services:", "  - service: \(request.service.name)", "    namespace: \(request.service.namespace)", "    port: \(port)",
+            ]
             if let name = request.protocolName { lines.append("    protocol: \(name)") }
-            lines += ["    endpoints:", "      - {address: \"\(request.address ?? place.address)\", node: \"\(place.node)\"}"]
+            lines += ["    endpoints:", "      - {address: '\(request.address ?? place.address)', node: \(Self.quoted(place.node))}"]
         }
         let network =
             switch facts.network {
             case .host: ", netns: host"
             case .own: ""
-            case .named(let path): ", netns: \"\(path)\""
+            case .named(let path): ", netns: \(Self.quoted(path))"
             }
         let name = "service: \(request.service.name), namespace: \(request.service.namespace)"
-        lines += ["workloads:", "  - {\(name), node: \"\(place.node)\", cgroup: \"\(cgroup)\"\(network)}", ""]
+        lines += ["workloads:", "  - {\(name), node: \(Self.quoted(place.node)), cgroup: \(Self.quoted(cgroup))\(network)}", ""]
         return PlannedFile(path: Self.recordFile(request.unit, place.registry), text: lines.joined(separator: "\n"))
     }
 
@@ -134,14 +115,14 @@ struct EnrolmentPlan {
 }
 
 /// Why a unit cannot be enrolled, and what to do.
-struct EnrolmentRefusal: Error, CustomStringConvertible {
-    let what: String
-    let advice: String
+package struct EnrolmentRefusal: Error, Sendable, CustomStringConvertible {
+    package let what: String
+    package let advice: String
 
-    init(_ what: String, _ advice: String) {
+    package init(_ what: String, _ advice: String) {
         self.what = what
         self.advice = advice
     }
 
-    var description: String { "\(what); \(advice)" }
+    package var description: String { "\(what); \(advice)" }
 }

@@ -1,22 +1,22 @@
 /// What systemd says of a unit (`systemctl show`).
-struct UnitFacts: Equatable {
-    static let properties = ["LoadState", "ActiveState", "ControlGroup", "Slice", "PrivateNetwork", "NetworkNamespacePath"]
+package struct UnitFacts: Sendable, Equatable {
+    package static let properties = ["LoadState", "ActiveState", "ControlGroup", "Slice", "PrivateNetwork", "NetworkNamespacePath"]
 
     /// Where its processes have their network.
-    enum Network: Equatable {
+    package enum Network: Sendable, Equatable {
         case host
         /// A namespace of its own, which its first process tells.
         case own
         case named(String)
     }
 
-    let isLoaded: Bool
-    let isActive: Bool
-    let slice: String
-    let network: Network
+    package let isLoaded: Bool
+    package let isActive: Bool
+    package let slice: String
+    package let network: Network
     private let controlGroup: String
 
-    init(_ output: String) {
+    package init(_ output: String) {
         var values: [Substring: Substring] = [:]
         for line in output.split(separator: "\n") {
             guard let separator = line.firstIndex(of: "=") else { continue }
@@ -34,7 +34,7 @@ struct UnitFacts: Equatable {
     }
 
     /// Below the cgroup v2 mount: where it is, or will be once it is started.
-    func cgroup(of unit: UnitName) -> String {
+    package func cgroup(of unit: UnitName) -> String {
         controlGroup.isEmpty ? UnitName.cgroup(ofSlice: slice) + "/" + unit.text : controlGroup
     }
 }

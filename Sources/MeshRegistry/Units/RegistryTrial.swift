@@ -1,13 +1,12 @@
 internal import Foundation
 internal import MeshConfig
-internal import MeshRegistry
 
 /// Reads the registry as it would be with other files, before anything is written.
-enum RegistryTrial {
+package enum RegistryTrial {
     /// - Parameters:
     ///   - files: taken instead of those of the same path, or in addition.
     ///   - removed: left out.
-    static func load(
+    package static func load(
         _ directory: String, namespace: String, with files: [PlannedFile], without removed: Set<String> = []
     ) throws -> RegistryState {
         let stage = FileManager.default.temporaryDirectory.appendingPathComponent("myelinctl-\(UUID().uuidString)").path

@@ -1,12 +1,12 @@
 /// The name of a systemd service unit, as file names and commands may hold it (systemd.unit(5)).
-struct UnitName: Equatable {
+package struct UnitName: Sendable, Equatable {
     private static let suffix = ".service"
     private static let longest = 255
 
-    let text: String
+    package let text: String
 
     /// nil for what is no service unit, or a template without its instance.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         let stem = text.dropLast(Self.suffix.count)
         let isPlain = text.utf8.allSatisfy { byte in
             switch byte {
@@ -19,7 +19,7 @@ struct UnitName: Equatable {
     }
 
     /// The cgroup of a slice below the root: `a-b.slice` lies in `a.slice` (systemd.slice(5)).
-    static func cgroup(ofSlice slice: String) -> String {
+    package static func cgroup(ofSlice slice: String) -> String {
         guard slice.hasSuffix(".slice"), slice != "-.slice" else { return "" }
         var path = ""
         var name = ""

@@ -46,7 +46,8 @@ package final class Daemon: Sendable {
         let reconciler = parts.reconciler
         let documents = NodeDocuments(configuration, reconciler: reconciler, log: log)
         self.documents = documents
-        registry = NodeRegistry(configuration, itself: parts.itself, files: documents.registryFiles, identities: parts.identities, log: log) {
+        registry = NodeRegistry(configuration, itself: parts.itself, files: documents.registryFiles, identities: parts.identities, log: log)
+        {
             await reconciler.apply(registry: $0)
             await documents.noteUnenforced()
         }

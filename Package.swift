@@ -116,8 +116,8 @@ let package = Package(
             ]),
         mesh("MeshLab", ["MeshTypes", "MeshSystem"]),
 
-        program("myelind", ["MeshTypes", "MeshIdentity", "MeshConfig", "MeshControl", arguments, logging]),
-        program("myelinctl", ["MeshTypes", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
+        program("myelind", ["MeshTypes", "MeshSystem", "MeshIdentity", "MeshConfig", "MeshControl", arguments, logging]),
+        program("myelinctl", ["MeshTypes", "MeshConfig", "MeshRegistry", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
         program("myelin-bench", ["MeshLab", arguments]),

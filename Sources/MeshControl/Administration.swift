@@ -9,10 +9,12 @@ struct Administration: Sendable {
     private let metrics: MetricsServer
     private let log: Logger
 
-    init(_ configuration: NodeConfiguration, source: NodeAdmin, log: Logger) throws(StartFailure) {
+    /// - Parameter inherited: the status socket of the service manager; nil to make one.
+    init(_ configuration: NodeConfiguration, inherited: Int32?, source: NodeAdmin, log: Logger) throws(StartFailure) {
         let group = try Self.group(configuration.admin.group)
         do throws(AdminFailure) {
-            status = try StatusServer(path: configuration.statusSocket, source: source, group: group, log: log)
+            status = try StatusServer(
+                path: configuration.statusSocket, inherited: inherited, source: source, group: group, log: log)
         } catch {
             throw StartFailure(code: "status_socket", what: "\(error)", advice: "stop it, or set another run directory")
         }

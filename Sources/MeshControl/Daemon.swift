@@ -6,15 +6,14 @@ internal import MeshDataPlane
 internal import MeshIdentity
 internal import MeshPolicy
 internal import MeshRegistry
-internal import MeshSystem
+package import MeshSystem
 internal import MeshTelemetry
 internal import MeshTypes
+internal import Synchronization
 
 /// One node's daemon: starts everything in an order that is closed at each step, runs until it is told to stop, and leaves the kernel
-/// programs in place, so that a workload without a daemon is refused and never in the clear.
+/// programs in place, so that a workload without a daemon is refused, or waits for the next one, and is never in the clear.
 package final class Daemon: Sendable {
-    /// How long flows may go on after SIGTERM.
-    private static let drainTimeout = Duration.seconds(20)
     /// How long the stores may take to hear that this node is about to stop.
     private static let announcingTimeout = Duration.seconds(2)
 
@@ -26,17 +25,24 @@ package final class Daemon: Sendable {
     private let registry: NodeRegistry
     private let admin: NodeAdmin
     private let administration: Administration
+    private let supervisor: Supervisor
+    private let watchdog: Watchdog?
 
     /// Takes over from the daemon before it, or starts afresh. Connections are captured when this returns.
-    package init(_ configuration: NodeConfiguration, log: Logger) async throws(StartFailure) {
+    package init(
+        _ configuration: NodeConfiguration, supervisor: Supervisor, inherited: InheritedSockets, log: Logger
+    ) async throws(StartFailure) {
         self.configuration = configuration
         self.log = log
+        self.supervisor = supervisor
         let descriptors = try ProcessLimits.apply()
         try DaemonDirectories.make(configuration.stateDirectory, mode: DaemonDirectories.privateMode)
         try DaemonDirectories.make(configuration.runDirectory, mode: DaemonDirectories.runMode)
         lock = try DaemonLock(runDirectory: configuration.runDirectory)
         try DaemonDirectories.checkWritable(configuration.stateDirectory)
-        parts = try NodeParts(configuration, descriptors: descriptors, log: log)
+        let kept = KeptSockets(supervisor: supervisor, inherited: inherited, log: log)
+        let parts = try NodeParts(configuration, descriptors: descriptors, kept: kept, log: log)
+        self.parts = parts
         let reconciler = parts.reconciler
         let documents = NodeDocuments(configuration, reconciler: reconciler, log: log)
         self.documents = documents
@@ -46,8 +52,21 @@ package final class Daemon: Sendable {
             await documents.noteUnenforced()
         }
         admin = NodeAdmin(configuration, parts: parts, documents: documents, registry: registry)
-        administration = try Administration(configuration, source: admin, log: log)
+        administration = try Administration(configuration, inherited: Self.statusSocket(inherited), source: admin, log: log)
+        watchdog = Watchdog(supervisor, log: log) {
+            parts.names.nudge()
+            return Watchdog.Signs(
+                workers: parts.dataPlane.slowestTurn, names: parts.names.turnedAt,
+                control: parts.reconciler.passedAt.load(ordering: .relaxed))
+        }
         await start()
+    }
+
+    /// Open for as long as the process lives.
+    private static func statusSocket(_ inherited: InheritedSockets) -> Int32? {
+        let socket = inherited.take(KeptSockets.status) { SocketKind(of: $0).map { $0.isListening && $0.address == nil } ?? false }
+        guard let socket else { return nil }
+        return socket.release()
     }
 
     private func start() async {
@@ -68,6 +87,7 @@ package final class Daemon: Sendable {
 
     /// Until a stop is ordered.
     package func run(_ signals: Signals) async {
+        let departure = Departure(dataPlane: parts.dataPlane, log: log)
         await withTaskGroup { [parts, documents, registry, administration] group in
             group.addTask { await parts.reconciler.run() }
             group.addTask { await parts.identities.run() }
@@ -79,29 +99,35 @@ package final class Daemon: Sendable {
             group.addTask { await documents.watch() }
             group.addTask { await registry.run() }
             group.addTask { await administration.run() }
+            watchdog?.start()
+            tell(.ready, .status("serving as \(configuration.node.name)"))
             for await order in signals.orders {
                 if order == .stop { break }
                 log.notice("reloading")
+                tell(.reloading)
                 documents.reload()
                 parts.flowLog.reopen()
+                tell(.ready)
             }
-            await drain()
+            tell(.stopping, .status("waiting for connections to end"))
+            log.notice("draining")
+            admin.enter(.draining)
+            // Others send nothing here any more before the tunnels say goodbye.
+            await registry.leave(until: .now + Self.announcingTimeout)
+            await departure.leave()
             group.cancelAll()
+            await departure.drain()
         }
+        watchdog?.stop()
         parts.stopThreads()
-        log.notice("stopped; workloads stay captured and refused until a daemon is back")
+        log.notice("stopped; workloads stay captured: they are refused, or wait if a supervisor keeps the sockets, until a daemon is back")
     }
 
-    /// Lets flows end. A second signal does not wait: systemd sends SIGKILL anyway.
-    private func drain() async {
-        log.notice("draining")
-        admin.enter(.draining)
-        let deadline = ContinuousClock.now + Self.drainTimeout
-        // Others send nothing here any more before the tunnels say goodbye.
-        await registry.leave(until: .now + Self.announcingTimeout)
-        parts.dataPlane.drain()
-        while ContinuousClock.now < deadline, await !parts.dataPlane.connections().isEmpty {
-            try? await Task.sleep(for: .milliseconds(100))
+    private func tell(_ first: Supervisor.Statement, _ second: Supervisor.Statement? = nil) {
+        do throws(SystemError) {
+            if let second { try supervisor.tell(first, second) } else { try supervisor.tell(first) }
+        } catch {
+            log.error("the service manager cannot be told of the daemon's state", metadata: ["error": "\(error)"])
         }
     }
 }

@@ -1,7 +1,7 @@
 internal import Glibc
-package import Logging
-package import MeshBPF
-package import MeshDataPlane
+internal import Logging
+internal import MeshBPF
+internal import MeshDataPlane
 internal import MeshSystem
 package import MeshTypes
 
@@ -44,11 +44,11 @@ package actor Enrolment {
 
     package private(set) var pending: [Pending] = []
 
-    package init(capture: Capture, dataPlane: DataPlane, names: NameServer, cgroupRoot: String, log: Logger) {
+    init(capture: Capture, dataPlane: DataPlane, names: NameServer, kept: KeptSockets, cgroupRoot: String, log: Logger) {
         self.capture = capture
         self.cgroupRoot = cgroupRoot
         self.log = log
-        namespaces = MeshedNamespaces(capture: capture, dataPlane: dataPlane, names: names)
+        namespaces = MeshedNamespaces(capture: capture, dataPlane: dataPlane, names: names, kept: kept)
         // Numbers of a daemon before this one may still be in the kernel's tables.
         nextWorkload = (capture.workloads().values.map(\.workload.rawValue).max() ?? 0) + 1
     }
@@ -75,7 +75,7 @@ package actor Enrolment {
     package func forgetStrangers() {
         let known = Set(enrolled.values.map(\.cgroup))
         for cgroup in capture.workloads().keys where !known.contains(cgroup) { try? capture.removeWorkload(cgroup: cgroup) }
-        capture.sweepGuards()
+        namespaces.forgetStrangers()
     }
 
     private func exists(_ entry: EnrolledWorkload) -> Bool {
@@ -104,7 +104,7 @@ package actor Enrolment {
         let directory = directory(of: workload)
         let cgroup = try cgroup(directory)
         let namespace = try namespace(of: workload, directory)
-        let id = known?.id ?? newWorkloadID()
+        let id = known?.id ?? number(ofCgroup: cgroup, service) ?? newWorkloadID()
         let occupant = MeshedNamespaces.Occupant(workload: workload, id: id, service: service, permissive: wanted.permissive)
         let home = try namespaces.enter(namespace, occupant)
         let entry = WorkloadEntry(
@@ -124,6 +124,12 @@ package actor Enrolment {
         enrolled[workload] = EnrolledWorkload(
             id: id, workload: workload, service: service, cgroup: cgroup, namespace: home.index, addresses: home.addresses,
             permissive: wanted.permissive)
+    }
+
+    /// The one of a daemon before this one: connections and queries that wait for this one carry it.
+    private func number(ofCgroup cgroup: UInt64, _ service: ServiceID) -> WorkloadID? {
+        guard let entry = capture.workloads()[cgroup], entry.service == service else { return nil }
+        return entry.workload
     }
 
     private func newWorkloadID() -> WorkloadID {

@@ -1,16 +1,19 @@
 internal import Foundation
 package import Logging
 
-/// The mesh log: one JSON object a line on standard error, for journald and Loki.
+/// The mesh log: one JSON object a line on standard error, for journald and Loki. When that is the journal, which `$JOURNAL_STREAM` tells,
+/// each line begins with its priority (`<3>`, sd-daemon(3)); the journal takes it off.
 ///
 /// Keys: `time` (RFC 3339, UTC), `level`, `logger`, `message`, and the metadata's own.
 package struct JSONLogHandler: LogHandler {
     private let label: String
+    private let prefixesPriority: Bool
     package var metadata: Logger.Metadata = [:]
     package var logLevel: Logger.Level
 
-    package init(label: String, level: Logger.Level) {
+    package init(label: String, level: Logger.Level, prefixesPriority: Bool = JournalStream.isStandardError) {
         self.label = label
+        self.prefixesPriority = prefixesPriority
         logLevel = level
     }
 
@@ -31,7 +34,9 @@ package struct JSONLogHandler: LogHandler {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         // Strings always encode; one write keeps lines of several threads apart.
-        guard var line = try? encoder.encode(fields) else { return }
+        guard let object = try? encoder.encode(fields) else { return }
+        var line = prefixesPriority ? Data("<\(JournalStream.priority(of: event.level))>".utf8) : Data()
+        line.append(object)
         line.append(UInt8(ascii: "\n"))
         try? FileHandle.standardError.write(contentsOf: line)
     }

@@ -8,6 +8,7 @@ struct MeshedNamespaces {
     /// One of them.
     struct Entry {
         let index: NamespaceIndex
+        let cookie: UInt64
         var addresses: Set<IPAddress>
         var workloads: Set<Workload>
         var permissive: Bool
@@ -16,11 +17,16 @@ struct MeshedNamespaces {
     private let capture: Capture
     private let dataPlane: DataPlane
     private let names: NameServer
+    private let kept: KeptSockets
+    /// Of the daemon before this one, by cookie: connections that wait were captured under these indices.
+    private var remembered: [UInt64: NamespaceIndex]
     private var entries: [NetworkNamespace.Identity: Entry] = [:]
     private var freeIndices: [UInt32] = []
     private var nextIndex: UInt32 = 1
 
-    init(capture: Capture, dataPlane: DataPlane, names: NameServer) {
+    init(capture: Capture, dataPlane: DataPlane, names: NameServer, kept: KeptSockets) {
+        self.kept = kept
+        remembered = capture.namespaces()
         self.capture = capture
         self.dataPlane = dataPlane
         self.names = names
@@ -58,20 +64,35 @@ struct MeshedNamespaces {
     }
 
     private mutating func open(_ namespace: borrowing NetworkNamespace, _ occupant: Occupant) throws(SystemError) -> Entry {
-        let index = takeIndex(for: occupant.workload)
+        let cookie = try namespace.cookie()
+        let index = takeIndex(for: occupant.workload, cookie)
         do throws(SystemError) {
-            return try ready(namespace, index, occupant)
+            return try ready(namespace, index, cookie, occupant)
         } catch {
-            release(index)
+            release(index, cookie)
             throw error
         }
     }
 
-    private mutating func takeIndex(for workload: Workload) -> NamespaceIndex {
+    private mutating func takeIndex(for workload: Workload, _ cookie: UInt64) -> NamespaceIndex {
         if workload.sharesNodeNamespace { return .node }
+        if let known = remembered.removeValue(forKey: cookie), known != .node { return known }
         if let free = freeIndices.popLast() { return NamespaceIndex(rawValue: free) }
+        let taken = Set(entries.values.map(\.index.rawValue)).union(remembered.values.map(\.rawValue))
+        while taken.contains(nextIndex) { nextIndex += 1 }
         defer { nextIndex += 1 }
         return NamespaceIndex(rawValue: nextIndex)
+    }
+
+    /// What the daemon before this one had in namespaces that nobody is captured in any more goes.
+    mutating func forgetStrangers() {
+        for (_, index) in remembered where index != .node {
+            capture.forget(index)
+            if index.rawValue < nextIndex { freeIndices.append(index.rawValue) }
+        }
+        remembered = [:]
+        capture.sweepGuards()
+        kept.sweep()
     }
 
     /// The last workload of a namespace takes guard and listeners with it.
@@ -79,11 +100,12 @@ struct MeshedNamespaces {
         for (identity, var entry) in entries where entry.workloads.contains(workload) {
             entry.workloads.remove(workload)
             entries[identity] = entry.workloads.isEmpty ? nil : entry
-            if entry.workloads.isEmpty { release(entry.index) }
+            if entry.workloads.isEmpty { release(entry.index, entry.cookie) }
         }
     }
 
-    private mutating func release(_ index: NamespaceIndex) {
+    private mutating func release(_ index: NamespaceIndex, _ cookie: UInt64) {
+        kept.forget(KeptSockets.name(ofNamespace: cookie))
         dataPlane.release(index)
         names.release(index)
         capture.unguard(index)
@@ -92,19 +114,19 @@ struct MeshedNamespaces {
 
     /// The guard comes before the listeners: there is no moment in which the namespace is served but open.
     private func ready(
-        _ namespace: borrowing NetworkNamespace, _ index: NamespaceIndex, _ occupant: Occupant
+        _ namespace: borrowing NetworkNamespace, _ index: NamespaceIndex, _ cookie: UInt64, _ occupant: Occupant
     ) throws(SystemError) -> Entry {
         do throws(KernelError) {
             try Capture.prepareNamespace(namespace)
         } catch { throw SystemError(error.operation, code: error.code) }
         try changeGuard(namespace, index, occupant)
-        let sockets = try NamespaceSockets.open(in: namespace)
+        let sockets = try NamespaceSockets.open(in: namespace, cookie: cookie, kept: kept)
         let addresses = sockets.addresses
         do throws(KernelError) {
             try capture.setListeners(namespace: index, v4: sockets.listener4, v6: sockets.listener6)
         } catch { throw SystemError(error.operation, code: error.code) }
         sockets.handOver(to: dataPlane, names: names, as: index, namespace: try namespace.duplicate())
-        return Entry(index: index, addresses: addresses, workloads: [], permissive: occupant.permissive)
+        return Entry(index: index, cookie: cookie, addresses: addresses, workloads: [], permissive: occupant.permissive)
     }
 
     private func changeGuard(

@@ -15,7 +15,8 @@ struct NodeParts {
     let tunnel: SocketAddress
     /// This node as its configuration has it.
     let itself: Node
-    let numbers = ServiceNumbers()
+    let numbers: ServiceNumbers
+    let kept: KeptSockets
     let capture: Capture
     let names: NameServer
     let dataPlane: DataPlane
@@ -38,13 +39,15 @@ struct NodeParts {
     let addressWarning: String?
 
     /// - Parameter descriptors: how many may be open.
-    init(_ configuration: NodeConfiguration, descriptors: Int, log: Logger) throws(StartFailure) {
+    init(_ configuration: NodeConfiguration, descriptors: Int, kept: KeptSockets, log: Logger) throws(StartFailure) {
+        self.kept = kept
+        numbers = ServiceNumbers(file: configuration.runDirectory + "/service-numbers")
         let mount = try Self.cgroupMount()
         tunnel = SocketAddress(ip: configuration.node.address, port: configuration.tunnel.port)
         itself = Node(locality: configuration.locality, tunnel: tunnel)
         agent = SPIFFEAgent(configuration, log: log)
         authority = agent == nil ? try NodeAuthority(configuration, log: log) : nil
-        let capture = try Self.attach(configuration, mount: mount)
+        let capture = try Self.attach(configuration, mount: mount, numbers, kept)
         self.capture = capture
         let source = try Self.identitySource(agent, authority)
         identities = IdentityStore(
@@ -62,14 +65,14 @@ struct NodeParts {
                 configuration, descriptors: descriptors - WorkloadAPI.descriptors(configuration), rings: rings, names: names,
                 breakers: breakers,
                 journal: HealthJournal(numbers: numbers, log: log), globalRates: sharedLimits?.rates, log: log)
-            try dataPlane.serveTunnels(on: tunnel)
+            try Self.serveTunnels(dataPlane, on: tunnel, kept)
         } catch {
             throw StartFailure(
                 code: "tunnel", what: "cannot serve on \(tunnel): \(error)",
                 advice: "node.address must be an address of this machine, and its port free")
         }
         enrolment = Enrolment(
-            capture: capture, dataPlane: dataPlane, names: names, cgroupRoot: mount, log: log)
+            capture: capture, dataPlane: dataPlane, names: names, kept: kept, cgroupRoot: mount, log: log)
         workloadAPI = WorkloadAPI(configuration, source: source, enrolment: enrolment, log: log)
         let addresses = VirtualAddresses(
             file: configuration.stateDirectory + "/virtual-addresses.json", v4: configuration.dns.virtualV4,
@@ -119,15 +122,31 @@ struct NodeParts {
         return .authority(authority.signer)
     }
 
-    /// Direct flows and verdicts of a daemon before this one are written in numbers that mean nothing now: refused until the first pass.
-    private static func attach(_ configuration: NodeConfiguration, mount: String) throws(StartFailure) -> Capture {
+    /// The listeners of a daemon before this one first, on whatever number of workers: connections wait at each of them.
+    private static func serveTunnels(_ dataPlane: DataPlane, on tunnel: SocketAddress, _ kept: KeptSockets) throws(SystemError) {
+        let new = try dataPlane.serveTunnels(on: tunnel) {
+            kept.take(KeptSockets.tunnel) { $0.address == tunnel && $0.isListening }
+        }
+        for listener in new { kept.keep(listener, as: KeptSockets.tunnel) }
+    }
+
+    /// The tables of a daemon before this one stay in force until the first pass, if its numbers are known. Otherwise direct flows and verdicts
+    /// are written in numbers that mean nothing now: refused until the first pass.
+    private static func attach(
+        _ configuration: NodeConfiguration, mount: String, _ numbers: ServiceNumbers, _ kept: KeptSockets
+    ) throws(StartFailure) -> Capture {
         let objects = try KernelObjects.directory(configured: configuration.capture.objects)
         let own = try daemonCgroup(configuration)
         let options = CaptureOptions(
             objectDirectory: objects, cgroup: mount + configuration.capture.cgroup, daemonCgroup: mount + own,
             pinDirectory: configuration.capture.pins, unknownWorkloads: configuration.capture.unknown == .refuse ? .refuse : .pass)
         do throws(KernelError) {
-            let capture = try Capture.attach(options)
+            let liveness = kept.take(KeptSockets.liveness) { !$0.isStream }
+            let isNew = liveness == nil
+            let capture = try Capture.attach(options, liveness: liveness)
+            if isNew { kept.keep(capture.livenessDescriptor, as: KeptSockets.liveness) }
+            guard !capture.tookOver || !numbers.restore() else { return capture }
+            numbers.startAnew()
             try capture.reconcile(verdicts: [:])
             try capture.reconcile(localEndpoints: [:])
             return capture
@@ -141,7 +160,7 @@ struct NodeParts {
 
     /// The daemon is exempt by its cgroup: it must be one of its own.
     private static func daemonCgroup(_ configuration: NodeConfiguration) throws(StartFailure) -> String {
-        let own = configuration.capture.daemonCgroup ?? ControlGroup.own()
+        let own = configuration.capture.daemonCgroup ?? ControlGroup.own().map(DaemonCgroup.standing)
         guard let own, own != "/", own != configuration.capture.cgroup else {
             throw StartFailure(
                 code: "daemon_cgroup", what: "the daemon runs in the cgroup \(own ?? "unknown") together with others",

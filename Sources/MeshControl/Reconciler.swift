@@ -4,9 +4,11 @@ package import MeshDataPlane
 package import MeshIdentity
 package import MeshPolicy
 package import MeshRegistry
+internal import MeshRuntime
 package import MeshSnapshot
 internal import MeshTLS
 internal import MeshTypes
+package import Synchronization
 
 /// Brings the node to what the registry and the policies say: enrols workloads, asks for their certificates, publishes a snapshot
 /// to the workers and writes the kernel's tables from the same generation.
@@ -50,6 +52,8 @@ package actor Reconciler {
     private var retired: [Snapshot] = []
     private var published: [ServiceIdentity: TLSCredential] = [:]
     package private(set) var snapshot: Snapshot
+    /// Monotonic nanoseconds of the end of the last pass.
+    package nonisolated let passedAt = Atomic<UInt64>(MonotonicClock.now())
     /// What the kernel's tables could not take, if anything: shown by `myelinctl status`.
     package private(set) var kernelFailure: String?
     /// How long the last snapshot took.
@@ -105,6 +109,7 @@ package actor Reconciler {
 
     /// One pass. Must not run twice at a time: only the start and then `run()` call it.
     package func pass() async {
+        defer { passedAt.store(MonotonicClock.now(), ordering: .relaxed) }
         let policy = builder.policy
         let wanted = builder.registry.workloads(of: builder.node.name).map { workload in
             Enrolment.Wanted(

@@ -48,8 +48,27 @@ package final class DataPlane: Sendable {
         post(.stop)
     }
 
+    /// The daemon is about to end: everything is served on, but connections that are used end with their next answer, and peers are told to
+    /// open new tunnels. So there is little left to lose when `drain` follows.
+    package func leave() { post(.leave) }
+
     /// No new tunnels or flows; those there are go on until they end or `stop`.
     package func drain() { post(.drain) }
+
+    /// What the workers are at.
+    /// - Parameter since: monotonic nanoseconds.
+    package func activity(since: UInt64) async -> Activity {
+        var all = Activity()
+        for worker in workers {
+            all += await withCheckedContinuation { continuation in
+                worker.mailbox.post(.countActivity(since: since) { continuation.resume(returning: $0) })
+            }
+        }
+        return all
+    }
+
+    /// Monotonic nanoseconds of the latest turn of the worker that has not turned for longest.
+    package var slowestTurn: UInt64 { workers.map { $0.turnedAt.load(ordering: .relaxed) }.min() ?? 0 }
 
     /// Workers adopt it between events.
     package func publish(_ snapshot: Snapshot) {
@@ -78,11 +97,24 @@ package final class DataPlane: Sendable {
     }
 
     /// Listens for HBONE: a socket for each worker on one address (SO_REUSEPORT).
-    package func serveTunnels(on address: SocketAddress) throws(SystemError) {
-        for worker in workers {
+    /// - Parameter kept: gives the listeners of a daemon before this one, one after the other. All are served: connections wait at them.
+    /// - Returns: the descriptors of the listeners that are new.
+    @discardableResult
+    package func serveTunnels(
+        on address: SocketAddress, kept: () -> FileDescriptor? = { nil }
+    ) throws(SystemError) -> [Int32] {
+        var served = 0
+        while let listener = kept() {
+            workers[served % workers.count].mailbox.post(.serveTunnel(FileDescriptorBox(listener)))
+            served += 1
+        }
+        var new: [Int32] = []
+        for worker in workers.dropFirst(served) {
             let listener = try TCPSocket.listen(on: address, reusePort: true)
+            new.append(listener.raw)
             worker.mailbox.post(.serveTunnel(FileDescriptorBox(listener)))
         }
+        return new
     }
 
     /// What is carried now.

@@ -60,6 +60,10 @@ enum WorkerMessage: Sendable {
     /// The checks of this node's endpoints of a service say something new.
     case healthChanged(ServiceID)
     case listConnections(@Sendable ([LiveConnection]) -> Void)
+    /// The daemon is about to end; everything is served on.
+    case leave
+    /// What there is of work, and of it what was there at that time.
+    case countActivity(since: UInt64, @Sendable (Activity) -> Void)
     case drain
     case stop
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MeshRuntime
+internal import MeshSnapshot
 internal import MeshSystem
 internal import MeshTypes
 
@@ -8,33 +9,46 @@ extension Worker {
     func readMail() {
         for message in mailbox.take() {
             switch message {
-            case .adopt(let snapshot):
-                let before = self.snapshot?.revoked
-                self.snapshot = snapshot
-                decisions.removeAll(keepingCapacity: true)
-                counters.generation = snapshot.generation
-                generation.store(snapshot.generation, ordering: .relaxed)
-                endRevoked(by: snapshot.revoked, before: before)
-            case .capture(let listener): addListener(listener)
+            case .adopt(let snapshot): adopt(snapshot)
+            case .capture(let listener): if snapshot == nil { early.append(message) } else { addListener(listener) }
             case .release(let namespace): removeListeners(of: namespace)
-            case .serveTunnel(let listener): serveTunnels(listener)
+            case .serveTunnel(let listener): if snapshot == nil { early.append(message) } else { serveTunnels(listener) }
             case .admitted(let handle, let service, let number): admitted(handle, service, number)
             case .turnedAway(let handle, let number, let reason): turnedAway(handle, number, reason)
             case .leased(let handle, let number, let outcome): leased(handle, number, outcome)
             case .healthChanged(let service): announceHealth(of: service)
             case .listConnections(let answer): answer(listConnections())
-            case .drain: drainAll()
+            case .leave: leave()
+            case .countActivity(let since, let answer): answer(activity(since: since))
+            case .drain:
+                drainAll()
+                closeIdleCallers()
             case .stop: isStopping = true
             }
         }
     }
 
+    /// Connections may wait already at listeners that outlived a daemon: they are accepted when the first snapshot can judge them.
+    private func adopt(_ snapshot: Snapshot) {
+        let before = self.snapshot?.revoked
+        self.snapshot = snapshot
+        decisions.removeAll(keepingCapacity: true)
+        counters.generation = snapshot.generation
+        generation.store(snapshot.generation, ordering: .relaxed)
+        for case .capture(let listener) in early { addListener(listener) }
+        for case .serveTunnel(let listener) in early { serveTunnels(listener) }
+        early = []
+        endRevoked(by: snapshot.revoked, before: before)
+    }
+
     private func serveTunnels(_ listener: FileDescriptorBox) {
-        tunnelListener = listener
-        try? poller.add(listener.raw, .readable, token: TokenTag.tunnelListener.token(.none))
+        let slot = SlabHandle(rawValue: UInt64(tunnelListeners.count))
+        tunnelListeners.append(listener)
+        try? poller.add(listener.raw, .readable, token: TokenTag.tunnelListener.token(slot))
     }
 
     private func removeListeners(of namespace: NamespaceIndex) {
+        early.removeAll { if case .capture(let listener) = $0 { listener.namespace == namespace } else { false } }
         for (slot, listener) in listeners where listener.namespace == namespace {
             try? poller.remove(listener.socket.raw)
             listeners[slot] = nil
@@ -72,10 +86,12 @@ extension Worker {
 
     private func drainAll() {
         isDraining = true
+        isLeaving = true
+        early = []
         for listener in listeners.values { try? poller.remove(listener.socket.raw) }
         listeners = [:]
-        if let listener = tunnelListener { try? poller.remove(listener.raw) }
-        tunnelListener = nil
+        for listener in tunnelListeners { try? poller.remove(listener.raw) }
+        tunnelListeners = []
         drainSessions()
         var open: [Tunnel] = []
         tunnels.forEach { _, tunnel in open.append(tunnel.pointee) }

@@ -49,7 +49,10 @@ final class Worker: @unchecked Sendable {
     /// By slot, which their tokens carry.
     var listeners: [UInt64: CaptureListener] = [:]
     var nextListener: UInt64 = 1
-    var tunnelListener: FileDescriptorBox?
+    /// One as a rule; more when a daemon with more workers left its own.
+    var tunnelListeners: [FileDescriptorBox] = []
+    /// Listeners that wait for the first snapshot.
+    var early: [WorkerMessage] = []
     var namespaces: [NamespaceIndex: NamespaceBox] = [:]
     var pool: [TunnelKey: SlabHandle] = [:]
     /// Tunnels with something to send at the end of this batch.
@@ -86,6 +89,8 @@ final class Worker: @unchecked Sendable {
     var copies: [SlabHandle] = []
     var budget = RetryBudget()
     var isDraining = false
+    /// The daemon is about to end: everything is served on, but callers are told to come back on a new connection.
+    var isLeaving = false
     var feedsBeatAt: UInt64 = 0
     /// Given up to accept and refuse a connection when descriptors run out.
     var reserve: Int32
@@ -94,6 +99,8 @@ final class Worker: @unchecked Sendable {
     var counters = WorkerCounters()
     /// Read by other threads: the generation adopted, and the counters of the last turn that had time for it.
     let generation = Atomic<UInt64>(0)
+    /// Monotonic nanoseconds of the last turn of the loop.
+    let turnedAt = Atomic<UInt64>(MonotonicClock.now())
     let published = Mutex(WorkerCounters())
     private var publishedAt: UInt64 = 0
     private var turns = LongestTurn()
@@ -132,6 +139,7 @@ final class Worker: @unchecked Sendable {
         while !isStopping {
             let count = poller.wait(events, timeout: again.isEmpty ? Self.tick : 0)
             now = MonotonicClock.now()
+            turnedAt.store(now, ordering: .relaxed)
             let pending = again
             again.removeAll(keepingCapacity: true)
             for token in pending { dispatch(token, .readable) }
@@ -165,7 +173,7 @@ final class Worker: @unchecked Sendable {
         case .caller: callerReady(handle, ready)
         case .callerSession: callerSessionReady(handle, ready)
         case .captureListener: acceptCaptured(handle.rawValue)
-        case .tunnelListener: acceptTunnels()
+        case .tunnelListener: acceptTunnels(handle.rawValue)
         case .mailbox: readMail()
         case nil: break
         }

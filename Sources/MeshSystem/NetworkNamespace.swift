@@ -23,6 +23,16 @@ package struct NetworkNamespace: ~Copyable, Sendable {
         return Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
     }
 
+    /// Which no other namespace ever has (SO_NETNS_COOKIE); inodes are used again.
+    package borrowing func cookie() throws(SystemError) -> UInt64 {
+        try enter { () throws(SystemError) in
+            let probe = FileDescriptor(
+                owning: try checked("socket") { socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | SOCK_CLOEXEC_FLAG, 0) })
+            guard let cookie = SocketKind.namespaceCookie(of: probe.raw) else { throw SystemError("getsockopt(SO_NETNS_COOKIE)") }
+            return cookie
+        }
+    }
+
     package struct Identity: Hashable, Sendable {
         package let device: UInt64
         package let inode: UInt64

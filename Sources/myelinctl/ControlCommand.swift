@@ -1,11 +1,11 @@
 internal import ArgumentParser
 
-/// `myelinctl`: looks inside a node's daemon, and changes what its user may.
+/// `myelinctl`: looks inside a node's daemon, changes what its user may, and writes the files by which units join the mesh.
 @main
 struct ControlCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelinctl",
-        abstract: "Looks inside the daemon of a node.",
+        abstract: "Looks inside the daemon of a node, and puts systemd units into the mesh.",
         discussion: """
             The daemon's status socket is --socket, else the environment's MYELIN_SOCKET, else /run/myelin/status.sock.
             Exit status: 0 all is well; 1 a check found an error, a call is not permitted, or the daemon refuses the question;
@@ -16,6 +16,7 @@ struct ControlCommand: AsyncParsableCommand {
             PoliciesCommand.self, ConnectionsCommand.self, FlowsCommand.self, NamesCommand.self, ConfigCommand.self, CheckCommand.self,
             ExplainCommand.self, RegistryCommand.self, RegisterCommand.self, HeartbeatCommand.self, DrainCommand.self,
             DeregisterCommand.self,
+            EnrolCommand.self, WithdrawCommand.self, AwaitCommand.self,
         ])
 
     static func main() async { await main(inOrder(Array(CommandLine.arguments.dropFirst()))) }

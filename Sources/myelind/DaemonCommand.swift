@@ -3,6 +3,7 @@ internal import Foundation
 internal import Logging
 internal import MeshConfig
 internal import MeshControl
+internal import MeshSystem
 
 /// `myelind run`, or `myelind` alone: one per node.
 struct DaemonCommand: AsyncParsableCommand {
@@ -11,7 +12,8 @@ struct DaemonCommand: AsyncParsableCommand {
         abstract: "The daemon of a node: captures the traffic of its workloads and carries it in mutual TLS.",
         discussion: """
             SIGTERM lets flows end and stops; SIGHUP reads the files again and opens the logs again.
-            When the daemon is gone, however it went, captured workloads are refused until one is back.
+            When the daemon is gone, however it went, new connections of captured workloads wait in the sockets that systemd keeps for
+            the next one; without systemd they are refused until one is back.
             Exit status: 0 after a stop, 1 when it could not start, 64 on wrong usage, 78 when the configuration is wrong.
             """)
 
@@ -50,12 +52,14 @@ struct DaemonCommand: AsyncParsableCommand {
     }
 
     private func serve(_ configuration: NodeConfiguration) async throws {
+        let supervisor = Supervisor.fromEnvironment()
+        let inherited = InheritedSockets.fromEnvironment()
         let level = Logger.Level(rawValue: configuration.log.level.rawValue) ?? .info
         LoggingSystem.bootstrap { JSONLogHandler(label: $0, level: level) }
         let log = Logger(label: "myelind")
         do throws(StartFailure) {
             let signals = try Signals()
-            let daemon = try await Daemon(configuration, log: log)
+            let daemon = try await Daemon(configuration, supervisor: supervisor, inherited: inherited, log: log)
             await daemon.run(signals)
         } catch {
             log.critical("cannot start", metadata: ["code": "\(error.code)", "error": "\(error.what)", "advice": "\(error.advice)"])

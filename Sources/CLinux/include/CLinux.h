@@ -51,6 +51,11 @@ ssize_t clinux_receive_datagram(int fd, void *bytes, size_t size, struct sockadd
 ssize_t clinux_send_datagram(int fd, const void *bytes, size_t size, const struct sockaddr *peer, socklen_t peer_length,
 			     const struct sockaddr *local);
 
+/*
+ * Sends a datagram to the Unix socket at `path` ('@' starts an abstract name), with a descriptor unless that is -1. 0, or -1 with errno.
+ */
+int clinux_notify(const char *path, const char *text, size_t length, int descriptor);
+
 #define CLINUX_CLONE_NEWNET 0x40000000
 
 #endif

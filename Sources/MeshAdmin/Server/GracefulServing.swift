@@ -11,8 +11,8 @@ package enum GracefulServing {
     private static let patience = Duration.seconds(2)
 
     /// - Throws: what keeps the server from serving; `CancellationError` when the task was cancelled.
-    package static func run(_ application: some ApplicationProtocol, log: Logger) async throws {
-        var configuration = ServiceGroupConfiguration(services: [application], logger: log)
+    package static func run(_ server: some Service, log: Logger) async throws {
+        var configuration = ServiceGroupConfiguration(services: [server], logger: log)
         configuration.maximumGracefulShutdownDuration = patience
         let group = ServiceGroup(configuration: configuration)
         let running = Task { try await group.run() }

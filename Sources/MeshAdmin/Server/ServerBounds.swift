@@ -15,10 +15,12 @@ enum ServerBounds {
     static let flows = 4096
     static let flowsUnlessAsked = 100
 
-    static func server() -> HTTPServerBuilder {
+    static func server() -> HTTPServerBuilder { .http1(configuration: channel()) }
+
+    static func channel() -> HTTP1Channel.Configuration {
         var configuration = HTTP1Channel.Configuration(idleTimeout: idle)
         configuration.httpDecoder = .init(maxHeaderFieldSize: header, maxHeaderListSize: header, maxHeaderFieldCount: 100)
-        return .http1(configuration: configuration)
+        return configuration
     }
 
     static func configuration(_ address: BindAddress, log: Logger) -> ApplicationConfiguration {

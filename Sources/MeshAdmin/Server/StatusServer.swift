@@ -1,3 +1,4 @@
+internal import Glibc
 internal import HTTPTypes
 internal import Hummingbird
 package import Logging
@@ -9,18 +10,24 @@ internal import Synchronization
 /// Answers `myelinctl` on a Unix socket. Who may open the socket may see everything; what may be changed, and by whom, is `AdminGate`'s.
 package struct StatusServer: Sendable {
     private let file: SocketFile
+    /// A socket that the service manager listens on; nil to make one at `file`.
+    private let inherited: Int32?
     private let source: any AdminSource
     private let gate: AdminGate
     private let log: Logger
 
     /// - Parameter group: its members may open the socket and change things; nil: root and the daemon's own user only.
     /// - Throws: when another process listens on the socket, or the file is none. A socket that nobody listens on is replaced.
-    package init(path: String, source: any AdminSource, group: UInt32? = nil, log: Logger) throws(AdminFailure) {
+    /// - Parameter inherited: a listening socket out of the service manager's hands, which the server owns; nil for one of its own.
+    package init(
+        path: String, inherited: Int32? = nil, source: any AdminSource, group: UInt32? = nil, log: Logger
+    ) throws(AdminFailure) {
         file = SocketFile(path: path, group: group)
+        self.inherited = inherited
         gate = AdminGate(group: group)
         self.source = source
         self.log = log
-        try Self.clear(file)
+        if inherited == nil { try Self.clear(file) }
     }
 
     private static func clear(_ file: SocketFile) throws(AdminFailure) {
@@ -31,6 +38,7 @@ package struct StatusServer: Sendable {
     /// - Parameter listening: called once connections are accepted.
     /// - Throws: `AdminFailure` when the socket cannot be served.
     package func run(listening: @escaping @Sendable () -> Void = {}) async throws {
+        if let inherited { return try await serve(inherited, listening) }
         // Another process may have come since `init`, or since the last attempt.
         try Self.clear(file)
         var quiet = log
@@ -57,6 +65,18 @@ package struct StatusServer: Sendable {
             if case .failure(let failure) = published.withLock(\.self) { throw AdminFailure(failure.description) }
             throw AdminFailure("\(file.path) cannot be served: \(error)")
         }
+    }
+
+    /// On a duplicate, so that another attempt has it too.
+    private func serve(_ inherited: Int32, _ listening: @escaping @Sendable () -> Void) async throws {
+        var quiet = log
+        quiet.logLevel = .warning
+        let socket = fcntl(inherited, F_DUPFD_CLOEXEC, 0)
+        guard socket >= 0 else {
+            throw AdminFailure("the status socket of the service manager cannot be used: \(String(cString: strerror(errno)))")
+        }
+        try await GracefulServing.run(
+            InheritedServer(socket: socket, responder: routes().buildResponder(), log: quiet, listening: listening), log: quiet)
     }
 
     private func routes() -> Router<PeerRequest> {

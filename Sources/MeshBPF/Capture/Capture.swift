@@ -1,7 +1,7 @@
 internal import CBPF
 internal import CMyelinABI
 internal import Glibc
-internal import MeshSystem
+package import MeshSystem
 internal import MeshTypes
 internal import Synchronization
 
@@ -20,7 +20,10 @@ package final class Capture: Sendable {
     let liveness: LivenessSocket
 
     /// Loads the programs, takes over what is pinned (each link's program is swapped in place), attaches the rest.
-    package static func attach(_ options: CaptureOptions) throws(KernelError) -> Capture {
+    /// - Parameter liveness: the socket of a daemon before this one by which the programs take the daemon for alive; nil for a new one.
+    package static func attach(
+        _ options: CaptureOptions, liveness: consuming FileDescriptor? = nil
+    ) throws(KernelError) -> Capture {
         let pins = PinLayout(directory: options.pinDirectory)
         try pins.prepare()
         let object = try ObjectFile(opening: options.objectDirectory + "/capture.bpf.o")
@@ -34,17 +37,17 @@ package final class Capture: Sendable {
         try enterDaemon(options.daemonCgroup, in: maps)
         let tookOver = try link(object, options, pins)
         pins.removeOtherVersions()
-        return try Capture(options: options, pins: pins, maps: maps, tookOver: tookOver)
+        return try Capture(options: options, pins: pins, maps: maps, tookOver: tookOver, liveness: liveness)
     }
 
     private init(
-        options: CaptureOptions, pins: PinLayout, maps: CaptureMaps, tookOver: Bool
+        options: CaptureOptions, pins: PinLayout, maps: CaptureMaps, tookOver: Bool, liveness kept: consuming FileDescriptor?
     ) throws(KernelError) {
         self.options = options
         self.pins = pins
         self.tookOver = tookOver
         events = try EventRing(map: maps.events)
-        liveness = try LivenessSocket()
+        liveness = try LivenessSocket(kept)
         guards = Mutex([:])
         KernelMap<RawFlowKey, RawFlow>(name: "deliveries", descriptor: maps.deliveries).clear()
         self.maps = maps

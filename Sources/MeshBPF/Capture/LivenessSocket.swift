@@ -2,13 +2,18 @@ internal import Glibc
 internal import MeshSystem
 internal import MeshTypes
 
-/// A socket that closes when the daemon dies, however it dies. While it is in the last entry of `listeners` the programs take the daemon
-/// for alive. It is a UDP socket that is connected to itself, so that it takes datagrams from nobody else; a bound UDP socket is freed
+/// A socket that closes when the daemon dies, however it dies, unless a supervisor keeps it for the next one. While it is in the last entry
+/// of `listeners` the programs take the daemon for alive. It is a UDP socket that is connected to itself, so that it takes datagrams from nobody else; a bound UDP socket is freed
 /// by RCU, which spares the programs a reference count per packet.
 struct LivenessSocket: ~Copyable, Sendable {
     let descriptor: FileDescriptor
 
-    init() throws(KernelError) {
+    /// - Parameter kept: that of a daemon before this one; nil to make one.
+    init(_ kept: consuming FileDescriptor?) throws(KernelError) {
+        if let kept {
+            descriptor = kept
+            return
+        }
         do throws(SystemError) { descriptor = try Self.open() } catch {
             throw KernelError("make the liveness socket: \(error.call)", code: error.code)
         }

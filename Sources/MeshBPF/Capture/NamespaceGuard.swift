@@ -43,6 +43,11 @@ extension Capture {
     package func unguard(_ index: NamespaceIndex) {
         guard let guarded = guards.withLock({ $0.removeValue(forKey: index) }) else { return }
         unlink(guarded.pin)
+        forget(index)
+    }
+
+    /// Frees the index of a namespace.
+    package func forget(_ index: NamespaceIndex) {
         var free = myelin_namespace()
         var key = index.rawValue
         bpf_map_update_elem(maps.namespaces, &key, &free, 0)
@@ -51,6 +56,22 @@ extension Capture {
             bpf_map_delete_elem(maps.listeners, &slot)
         }
     }
+
+    /// The namespaces that are entered, by cookie: those of a daemon before this one until they are forgotten. Connections that wait for this
+    /// daemon were captured under these indices.
+    package func namespaces() -> [UInt64: NamespaceIndex] {
+        var found: [UInt64: NamespaceIndex] = [:]
+        for index in 0..<UInt32(MYELIN_MAX_NAMESPACES) {
+            var key = index
+            var raw = myelin_namespace()
+            guard bpf_map_lookup_elem(maps.namespaces, &key, &raw) == 0, raw.cookie != 0 else { continue }
+            found[raw.cookie] = NamespaceIndex(rawValue: index)
+        }
+        return found
+    }
+
+    /// A supervisor keeps it for the next daemon.
+    package var livenessDescriptor: Int32 { liveness.descriptor.raw }
 
     /// Removes guards that a daemon before this one left for namespaces which this one has not guarded again.
     /// Returns how many. Until then they stay in force.

@@ -153,7 +153,7 @@ extension Worker {
     /// The caller's connection ends with the answer when either side wants it so, when only the end delimits it, or when the answer came
     /// before the request was whole.
     private func closesAfter(_ response: ResponseHead, _ caller: UnsafeMutablePointer<Caller>) -> Bool {
-        !caller.pointee.exchange.keepsAlive || response.body == .untilClose || !caller.pointee.exchange.body.hasEnded || isDraining
+        !caller.pointee.exchange.keepsAlive || response.body == .untilClose || !caller.pointee.exchange.body.hasEnded || isLeaving
     }
 
     private func interim(
@@ -210,7 +210,7 @@ extension Worker {
             endExchange(caller, answer.reason == .none ? .closed : .refused, answer.reason)
             return finishStream(handle, caller)
         }
-        let closes = !caller.pointee.exchange.keepsAlive || !caller.pointee.exchange.body.hasEnded || isDraining
+        let closes = !caller.pointee.exchange.keepsAlive || !caller.pointee.exchange.body.hasEnded || isLeaving
         answer.write(
             to: &writer, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion && !closes,
             hasBody: caller.pointee.exchange.method != .head)

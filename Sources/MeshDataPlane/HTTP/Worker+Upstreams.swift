@@ -18,6 +18,11 @@ extension Worker {
     func idleUpstream(_ key: UpstreamKey, _ caller: SlabHandle, isCareful: Bool) -> SlabHandle? {
         while let handle = idleUpstreams.take(key) {
             guard let flow = flows.find(handle), let upstream = upstreams.find(flow.pointee.upstream) else { continue }
+            if isGoingAway(flow) {
+                upstream.pointee.caller = .none
+                closeUpstream(handle, flow)
+                continue
+            }
             if isCareful, flow.pointee.kind == .local, !isQuiet(flow.pointee.far.socket) {
                 upstream.pointee.caller = .none
                 closeUpstream(handle, flow)
@@ -30,7 +35,12 @@ extension Worker {
         return nil
     }
 
-    private func isQuiet(_ socket: Int32) -> Bool {
+    /// The node at the other end of its tunnel is about to end, or to close the tunnel.
+    func isGoingAway(_ flow: UnsafeMutablePointer<Flow>) -> Bool {
+        flow.pointee.kind == .outgoing && tunnels.find(flow.pointee.tunnel)?.pointee.isDraining == true
+    }
+
+    func isQuiet(_ socket: Int32) -> Bool {
         var byte: UInt8 = 0
         return recv(socket, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) < 0 && errno == EAGAIN
     }
@@ -246,7 +256,7 @@ extension Worker {
 
     /// The answer is complete: the connection waits for the next request, or is closed.
     func releaseUpstream(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, keeps: Bool) {
-        guard keeps, let upstream = upstreams.find(flow.pointee.upstream) else { return closeUpstream(handle, flow) }
+        guard keeps, !isGoingAway(flow), let upstream = upstreams.find(flow.pointee.upstream) else { return closeUpstream(handle, flow) }
         credit(handle, upstream.pointee.waiting)
         guard idleUpstreams.put(handle, upstream.pointee.key) else { return closeUpstream(handle, flow) }
         upstream.pointee.caller = .none

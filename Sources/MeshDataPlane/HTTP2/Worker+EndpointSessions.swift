@@ -16,7 +16,7 @@ extension Worker {
     ) {
         caller.pointee.exchange.replayed = 0
         caller.pointee.exchange.stream = 0
-        let known = endpointPool[key]?.lazy.compactMap { self.endpointSessions.find($0)?.pointee }.first { $0.takesRequests }
+        let known = endpointPool[key]?.lazy.compactMap { self.endpointSessions.find($0)?.pointee }.first(where: takesRequests)
         if let session = known {
             caller.pointee.exchange.upstream = session.flow
             guard session.http2 == nil else { return sendOnSession(handle, caller, session) }
@@ -29,6 +29,12 @@ extension Worker {
         endpointSessions.fill(slot, session)
         session.waiting.append(handle)
         openSession(session, handle, caller, permit, endpoint, service, snapshot)
+    }
+
+    /// One whose tunnel goes away takes no more: it ends with its last stream.
+    private func takesRequests(_ session: EndpointSession) -> Bool {
+        if let flow = flows.find(session.flow), isGoingAway(flow) { session.isRetired = true }
+        return session.takesRequests
     }
 
     private func openSession(

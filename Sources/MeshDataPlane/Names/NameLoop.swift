@@ -4,6 +4,7 @@ internal import MeshProtocols
 internal import MeshSnapshot
 internal import MeshSystem
 internal import MeshTypes
+internal import Synchronization
 
 /// All that the names thread owns. Made on another thread, then used by that one alone.
 final class NameLoop: @unchecked Sendable {
@@ -40,6 +41,8 @@ final class NameLoop: @unchecked Sendable {
     private var isStopping = false
     /// Nothing has happened since others were told.
     private var isPublished = false
+    /// Sockets that wait for the first snapshot.
+    private var early: [NameListener] = []
 
     static let wakeToken: UInt64 = 0
     /// Milliseconds between looks at deadlines, while anything has one.
@@ -75,6 +78,7 @@ final class NameLoop: @unchecked Sendable {
         let count = poller.wait(events, timeout: idle && isPublished ? -1 : Self.sweepInterval)
         now = Self.monotonic()
         if count > 0 { isPublished = false }
+        tally.turnedAt.store(now, ordering: .relaxed)
         for index in 0..<count {
             let (token, ready) = events[index]
             if token == Self.wakeToken {
@@ -103,9 +107,12 @@ final class NameLoop: @unchecked Sendable {
 
     private func adopt(_ mail: NameMailbox.Contents) {
         if let snapshot = mail.snapshot { table = NameTable(snapshot, options) }
+        if table != nil { serveEarly() }
         for order in mail.orders {
             switch order {
-            case .serve(let raw, let namespace): serve(FileDescriptor(owning: raw), namespace)
+            case .serve(let raw, let namespace):
+                let listener = NameListener(FileDescriptor(owning: raw), namespace: namespace)
+                if table == nil { early.append(listener) } else { serve(listener) }
             case .serveStream(let raw, let asker): serveStream(FileDescriptor(owning: raw), asker)
             case .release(let namespace): release(namespace)
             case .stop: isStopping = true
@@ -140,10 +147,15 @@ final class NameLoop: @unchecked Sendable {
         try? poller.modify(socket.descriptor.raw, interest, token: socket.token)
     }
 
-    private func serve(_ descriptor: consuming FileDescriptor, _ namespace: NamespaceIndex) {
+    /// Queries may wait already in sockets that outlived a daemon: they are read when the first snapshot can answer them.
+    private func serveEarly() {
+        for listener in early { serve(listener) }
+        early = []
+    }
+
+    private func serve(_ listener: NameListener) {
         let token = nextToken
         nextToken += 1
-        let listener = NameListener(descriptor, namespace: namespace)
         // What the kernel gives unasked holds less than 200 queries: a program that starts asks more at once. Without privileges it stays so.
         var size = Self.receiveBuffer
         setsockopt(listener.socket.raw, SOL_SOCKET, SO_RCVBUFFORCE, &size, socklen_t(MemoryLayout.size(ofValue: size)))
@@ -168,6 +180,7 @@ final class NameLoop: @unchecked Sendable {
     }
 
     private func release(_ namespace: NamespaceIndex) {
+        early.removeAll { $0.namespace == namespace }
         for (token, source) in sources {
             switch source {
             case .listener(let listener):

@@ -65,6 +65,12 @@ package final class NameServer: Sendable {
     /// Closes the sockets and connections of a namespace.
     package func release(_ namespace: NamespaceIndex) { mailbox.order(.release(namespace)) }
 
+    /// Makes the thread turn, which `turnedAt` then shows.
+    package func nudge() { mailbox.event.signal() }
+
+    /// Monotonic nanoseconds of the thread's last turn.
+    package var turnedAt: UInt64 { tally.turnedAt.load(ordering: .relaxed) }
+
     package var counters: NameServerCounters { tally.counters.withLock { $0 } }
 
     /// At most a tenth of a second old while there is anything to do.
@@ -83,6 +89,7 @@ struct NameAsker: Sendable {
 final class NameTally: Sendable {
     let counters = Mutex(NameServerCounters())
     let status = Mutex(NameServerStatus())
+    let turnedAt = Atomic<UInt64>(NameLoop.monotonic())
 
     func add(_ outcome: NameOutcome, of service: ServiceID) { counters.withLock { $0.add(outcome, of: service) } }
     func addUnsolicited() { counters.withLock { $0.addUnsolicited() } }

@@ -35,6 +35,11 @@ struct Flow: BitwiseCopyable {
     var gate = SlabHandle.none
     /// Bytes of requests that the tunnel did not take yet.
     var outbound = ByteQueue()
+    /// The last bytes went to the callee: its answer is awaited. Of streams only.
+    var awaitsAnswer = false
+    /// The bytes that had passed when it was last looked at whether anything moves, and when that had changed.
+    var observed: UInt64 = 0
+    var observedAt: UInt64 = 0
     /// Nobody uses it any more: its stream ends in order, and what still comes is thrown away.
     var ends = false
     /// 0 while there is no stream.

@@ -31,6 +31,7 @@ extension Worker {
             let count = recv(flow.pointee.near.socket, buffer.baseAddress, buffer.count, 0)
             if count > 0 {
                 if count < buffer.count { flow.pointee.near.noteShortRead() }
+                flow.pointee.awaitsAnswer = flow.pointee.kind == .outgoing
                 if flow.pointee.kind == .outgoing {
                     flow.pointee.record.sent += UInt64(count)
                 } else {
@@ -63,6 +64,7 @@ extension Worker {
             return
         }
         if flow.pointee.upstream != .none { return takeStreamAnswer(handle, flow, tunnel, bytes) }
+        flow.pointee.awaitsAnswer = flow.pointee.kind == .incoming
         if flow.pointee.kind == .outgoing {
             flow.pointee.record.received += UInt64(bytes.count)
         } else {

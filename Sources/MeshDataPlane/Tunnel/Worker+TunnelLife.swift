@@ -9,8 +9,9 @@ internal import MeshTypes
 extension Worker {
     private static let acceptBatch = 32
 
-    func acceptTunnels() {
-        guard let listener = tunnelListener?.raw else { return }
+    func acceptTunnels(_ slot: UInt64) {
+        guard slot < tunnelListeners.count else { return }
+        let listener = tunnelListeners[Int(slot)].raw
         for _ in 0..<Self.acceptBatch {
             let socket = TCPSocket.accept(listener)
             guard socket >= 0 else {

@@ -149,7 +149,8 @@ let package = Package(
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),
         tests("MeshAuthorityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAuthority", logging]),
-        tests("MeshWorkloadAPITests", ["MeshTypes", "MeshSystem", "MeshTLS", "MeshIdentity", "MeshWorkloadAPI", x509, asn1, crypto, nioHTTP2]),
+        tests(
+            "MeshWorkloadAPITests", ["MeshTypes", "MeshSystem", "MeshTLS", "MeshIdentity", "MeshWorkloadAPI", x509, asn1, crypto, nioHTTP2]),
         tests("MeshLimitsTests", ["MeshResilience", "MeshLimits"]),
         tests("MeshConfigTests", ["MeshTypes", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy", "MeshConfig", "MeshLab"]),
         tests("MeshRegistryTests", ["MeshTypes", "MeshSystem", "MeshPolicy", "MeshConfig", "MeshRegistry"]),

@@ -1,7 +1,5 @@
-package import Hummingbird
-internal import HummingbirdCore
 package import Logging
-internal import ServiceLifecycle
+package import ServiceLifecycle
 
 /// Runs an HTTP server until the task is cancelled, and then lets it end in order.
 ///

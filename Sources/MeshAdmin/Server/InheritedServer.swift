@@ -9,7 +9,7 @@ internal import ServiceLifecycle
 /// connects then is answered by the next one. The socket's file is the manager's too.
 struct InheritedServer: Service {
     let socket: Int32
-    let responder: RouterResponder<BasicRequestContext>
+    let responder: RouterResponder<PeerRequest>
     let log: Logger
     let listening: @Sendable () -> Void
 
@@ -42,10 +42,10 @@ struct InheritedServer: Service {
     }
 
     private static func answer(
-        _ responder: RouterResponder<BasicRequestContext>, _ log: Logger
+        _ responder: RouterResponder<PeerRequest>, _ log: Logger
     ) -> HTTPChannelHandler.Responder {
         { request, writer, channel in
-            let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: log))
+            let context = PeerRequest(source: ApplicationRequestContextSource(channel: channel, logger: log))
             let response: Response
             do { response = try await responder.respond(to: request, context: context) } catch {
                 response = Response(status: .internalServerError)

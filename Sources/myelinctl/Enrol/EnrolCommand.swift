@@ -78,16 +78,17 @@ struct EnrolCommand: ParsableCommand {
 
     private func plan(_ unit: UnitName) throws -> EnrolmentPlan {
         let node = try NodeConfiguration.load(file: options.config)
+        let directory = try node.registryDirectory
         let request = try request(unit, node)
         let known = try RegistryTrial.load(
-            node.registry, namespace: node.namespace, with: [],
-            without: [EnrolmentPlan.recordFile(unit, node.registry), EnrolmentPlan.nodeFile(node.registry)])
+            directory, namespace: node.namespace, with: [],
+            without: [EnrolmentPlan.recordFile(unit, directory), EnrolmentPlan.nodeFile(directory)])
         let facts = UnitFacts(
             try UnitFiles.systemctl(["show", "--property=" + UnitFacts.properties.joined(separator: ","), "--", unit.text]))
         let record = known.service(request.service)
         let place = EnrolmentPlace(
             node: node.node.name, address: node.node.address, zone: node.node.zone, region: node.node.region, tunnelPort: node.tunnel.port,
-            registry: node.registry, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil,
+            registry: directory, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil,
             knowsService: record != nil,
             hasEndpoint: record?.endpoints.contains { $0.locality.node == node.node.name } ?? false,
             hasPolicy: [".yaml", ".yml"].contains {
@@ -95,7 +96,7 @@ struct EnrolCommand: ParsableCommand {
             })
         let plan = try EnrolmentPlan(request, facts, place)
         _ = try RegistryTrial.load(
-            node.registry, namespace: node.namespace, with: plan.files.filter { $0.path.hasPrefix(node.registry + "/") })
+            directory, namespace: node.namespace, with: plan.files.filter { $0.path.hasPrefix(directory + "/") })
         return plan
     }
 

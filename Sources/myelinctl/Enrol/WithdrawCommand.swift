@@ -38,19 +38,20 @@ struct WithdrawCommand: ParsableCommand {
     /// Their records, and the node's own when no other unit needs it. Refused when others refer to them.
     private func records(of units: [UnitName]) throws -> [String] {
         let node = try NodeConfiguration.load(file: options.config)
-        var paths = units.map { EnrolmentPlan.recordFile($0, node.registry) }
-        let present = try DocumentDirectory.files(in: node.registry, extensions: [".yaml"])
-        let nodeFile = EnrolmentPlan.nodeFile(node.registry)
+        let directory = try node.registryDirectory
+        var paths = units.map { EnrolmentPlan.recordFile($0, directory) }
+        let present = try DocumentDirectory.files(in: directory, extensions: [".yaml"])
+        let nodeFile = EnrolmentPlan.nodeFile(directory)
         let others = present.contains { path in
             let name = URL(fileURLWithPath: path).lastPathComponent
             return name.hasPrefix(EnrolmentPlan.recordPrefix) && path != nodeFile && !paths.contains(path)
         }
         if !others, present.contains(nodeFile),
-            (try? RegistryTrial.load(node.registry, namespace: node.namespace, with: [], without: Set(paths + [nodeFile]))) != nil
+            (try? RegistryTrial.load(directory, namespace: node.namespace, with: [], without: Set(paths + [nodeFile]))) != nil
         {
             paths.append(nodeFile)
         }
-        _ = try RegistryTrial.load(node.registry, namespace: node.namespace, with: [], without: Set(paths))
+        _ = try RegistryTrial.load(directory, namespace: node.namespace, with: [], without: Set(paths))
         return paths
     }
 }

@@ -1,0 +1,15 @@
+internal import MeshConfig
+internal import MeshRegistry
+
+extension NodeConfiguration {
+    /// Where the records of units are written.
+    var registryDirectory: String {
+        get throws(EnrolmentRefusal) {
+            guard let directory = registry.files else {
+                throw EnrolmentRefusal(
+                    "this node reads no files of records", "name a directory in `registry.files` of node.yaml, or register instead: myelinctl register")
+            }
+            return directory
+        }
+    }
+}

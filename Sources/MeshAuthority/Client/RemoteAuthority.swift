@@ -195,7 +195,7 @@ package actor RemoteAuthority: CertificateAuthority {
                 switch error.code {
                 // These another server may be free of.
                 case .unreachable, .storage, .damaged, .validity, .permissions, .full: continue
-                case .trustDomain, .request, .notPlaced, .token, .revoked, .notANode, .tooManyRequests, .tooEarly:
+                case .trustDomain, .request, .notPlaced, .token, .revoked, .withdrawn, .notANode, .tooManyRequests, .tooEarly:
                     choice.answered(server)
                     throw refuse(error)
                 }

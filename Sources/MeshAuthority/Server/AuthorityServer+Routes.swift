@@ -119,7 +119,7 @@ extension AuthorityServer {
         switch code {
         case .request, .trustDomain, .tooEarly: .badRequest
         case .token, .notANode: .unauthorized
-        case .notPlaced, .revoked, .permissions: .forbidden
+        case .notPlaced, .revoked, .withdrawn, .permissions: .forbidden
         case .tooManyRequests: .tooManyRequests
         case .storage, .damaged, .validity, .unreachable, .full: .serviceUnavailable
         }

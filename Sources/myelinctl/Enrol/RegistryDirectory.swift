@@ -7,7 +7,8 @@ extension NodeConfiguration {
         get throws(EnrolmentRefusal) {
             guard let directory = registry.files else {
                 throw EnrolmentRefusal(
-                    "this node reads no files of records", "name a directory in `registry.files` of node.yaml, or register instead: myelinctl register")
+                    "this node reads no files of records",
+                    "name a directory in `registry.files` of node.yaml, or register instead: myelinctl register")
             }
             return directory
         }

@@ -64,12 +64,13 @@ extension NodeAdmin {
 
     func nameFamilies() -> [MetricFamily] {
         let (status, counters) = (parts.names.status, parts.names.counters)
-        return [queries(counters)] + upstreams(status.upstreams) + cache(status.cache) + [
-            Self.single(
-                "myelin_dns_unsolicited_total", "Messages from upstream that answered no question of ours.", .counter,
-                Double(counters.unsolicited)),
-            Self.single("myelin_dns_waiting", "Clients that wait for an upstream.", .gauge, Double(status.waiting)),
-        ]
+        return [queries(counters)] + upstreams(status.upstreams.filter(\.isConfigured) + [status.learnt].compactMap(\.self))
+            + cache(status.cache) + [
+                Self.single(
+                    "myelin_dns_unsolicited_total", "Messages from upstream that answered no question of ours.", .counter,
+                    Double(counters.unsolicited)),
+                Self.single("myelin_dns_waiting", "Clients that wait for an upstream.", .gauge, Double(status.waiting)),
+            ]
     }
 
     private func queries(_ counters: NameServerCounters) -> MetricFamily {
@@ -87,8 +88,11 @@ extension NodeAdmin {
             name: "myelin_dns_queries_total", help: "DNS queries of workloads by what became of them.", kind: .counter, samples: samples)
     }
 
+    /// Workloads choose addresses as they like: those share a label.
     private func upstreams(_ servers: [UpstreamStatus]) -> [MetricFamily] {
-        func label(_ server: UpstreamStatus) -> MetricSample.Label { MetricSample.Label("upstream", "\(server.address)") }
+        func label(_ server: UpstreamStatus) -> MetricSample.Label {
+            MetricSample.Label("upstream", server.isConfigured ? "\(server.address)" : "other")
+        }
         let failures = servers.flatMap { server in
             UpstreamFailure.allCases.map {
                 MetricSample(

@@ -81,7 +81,10 @@ struct UpstreamSetTests {
         }
         #expect(set.servers.count == UpstreamSet.maximumLearnt + 1)
         #expect(set.status.first?.address == Self.first && set.status.count == UpstreamSet.maximumLearnt + 1)
+        #expect(set.learnt?.queries == 1000 && set.learnt?.failuresByKind == [.unreachable: 1000] && set.learnt?.isDown == true)
         _ = set.takeProbes(now: UpstreamSet.memory * 2)
         #expect(set.servers.count == 1)
+        #expect(set.learnt?.queries == 1000 && set.learnt?.isDown == false, "counters never go back")
+        #expect(UpstreamSet(configured: [Self.first]).learnt == nil)
     }
 }

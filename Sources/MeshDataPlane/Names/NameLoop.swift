@@ -98,6 +98,7 @@ final class NameLoop: @unchecked Sendable {
     private func publish() {
         var status = NameServerStatus()
         status.upstreams = upstreams.status
+        status.learnt = upstreams.learnt
         status.cache = cache.status
         status.waiting = waiting
         status.connections = connections

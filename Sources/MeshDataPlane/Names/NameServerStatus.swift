@@ -3,6 +3,8 @@ package import MeshTypes
 /// What the name server knows, for operators.
 package struct NameServerStatus: Sendable {
     package var upstreams: [UpstreamStatus] = []
+    /// All that workloads asked by themselves together, those among them that were forgotten; nil where there were none.
+    package var learnt: UpstreamStatus?
     package var cache = NameCacheStatus()
     /// Clients that wait for an upstream; connections over TCP.
     package var waiting = 0
@@ -50,6 +52,15 @@ package struct UpstreamStatus: Sendable, Equatable {
     init(address: SocketAddress, isConfigured: Bool) {
         self.address = address
         self.isConfigured = isConfigured
+    }
+
+    /// Counts what another counted.
+    mutating func absorb(_ other: UpstreamStatus) {
+        queries += other.queries
+        answers += other.answers
+        failuresByKind.merge(other.failuresByKind) { $0 + $1 }
+        for place in latencies.indices { latencies[place] += other.latencies[place] }
+        latencySum &+= other.latencySum
     }
 }
 

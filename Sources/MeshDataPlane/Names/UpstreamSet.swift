@@ -28,6 +28,8 @@ package struct UpstreamSet {
 
     package private(set) var servers: [SocketAddress: Server] = [:]
     private let configured: [SocketAddress]
+    /// What those counted that are no longer remembered; nil before there was one.
+    private var forgotten: UpstreamStatus?
 
     package init(configured: [SocketAddress]) {
         self.configured = configured
@@ -55,7 +57,7 @@ package struct UpstreamSet {
         var due: [SocketAddress] = []
         for (address, server) in servers where server.status.isDown && server.nextProbe <= now {
             guard server.status.isConfigured || now &- server.lastUse < Self.memory else {
-                servers[address] = nil
+                forget(address)
                 continue
             }
             servers[address]?.nextProbe = now + server.backOff
@@ -121,7 +123,23 @@ package struct UpstreamSet {
     private mutating func makeRoom() {
         let learnt = servers.filter { !$0.value.status.isConfigured }
         guard learnt.count >= Self.maximumLearnt, let oldest = learnt.min(by: { $0.value.lastUse < $1.value.lastUse }) else { return }
-        servers[oldest.key] = nil
+        forget(oldest.key)
+    }
+
+    private mutating func forget(_ address: SocketAddress) {
+        guard let server = servers.removeValue(forKey: address) else { return }
+        var sum = forgotten ?? UpstreamStatus(address: address, isConfigured: false)
+        sum.absorb(server.status)
+        forgotten = sum
+    }
+
+    /// Those that workloads asked by themselves, as one: its counters never go back. It is down while all are.
+    package var learnt: UpstreamStatus? {
+        let known = servers.values.map(\.status).filter { !$0.isConfigured }
+        guard var sum = forgotten ?? known.first.map({ UpstreamStatus(address: $0.address, isConfigured: false) }) else { return nil }
+        for status in known { sum.absorb(status) }
+        sum.isDown = !known.isEmpty && known.allSatisfy(\.isDown)
+        return sum
     }
 
     /// The configured ones first, in their order.

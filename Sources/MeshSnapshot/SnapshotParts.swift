@@ -29,10 +29,9 @@ package final class SnapshotService: Sendable {
         self.identity = identity
         self.port = port
         self.virtualAddresses = virtualAddresses
-        let sorted = endpoints.sorted { left, right in
-            let near = (node.locality.distance(to: left.locality), node.locality.distance(to: right.locality))
-            return near.0 == near.1 ? left.address.description < right.address.description : near.0 < near.1
-        }
+        // Written out once for each endpoint: comparing would do it dozens of times.
+        let sorted = endpoints.map { (distance: node.locality.distance(to: $0.locality), name: $0.address.description, endpoint: $0) }
+            .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }.map(\.endpoint)
         self.endpoints = sorted
         guard let first = sorted.first else {
             nearestCount = 0

@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// One server of an etcd cluster, through its JSON gateway (etcd 3.4 or newer).
 final class EtcdClient: Sendable {
-    /// Bytes of an answer to a range.
-    static let pageBytes = 16 << 20
+    /// Bytes of an answer to a range; one value of the largest size that etcd takes by default, 1.5 MiB, fits in base64.
+    static let pageBytes = 4 << 20
     /// Bytes of one line of a watch: etcd cuts larger answers into fragments of about its largest request, 1.5 MiB.
     private static let longestLine = 8 << 20
     private static let smallAnswer = 64 << 10

@@ -97,7 +97,7 @@ package struct EtcdFollowing {
     /// The answer to a page was larger than the client takes: fewer keys at a time. A single key cannot be too large.
     package mutating func pageWasTooLarge() -> Bool {
         guard limit > 1 else { return false }
-        limit /= 2
+        limit = max(1, limit / 8)
         return true
     }
 

@@ -14,7 +14,7 @@ struct DNSSourceTests {
             [
                 "/usr/sbin/dnsmasq", "--no-daemon", "--no-resolv", "--no-hosts", "--listen-address=127.0.0.1", "--bind-interfaces",
                 "--port=\(port)", "--conf-file=/dev/null", "--user=root", "--local=/example.internal/", "--auth-ttl=5",
-            ] + settings, address: SocketAddress(ip: .v4Loopback, port: port), log: "\(scratch.path)/dnsmasq.log")
+            ] + settings, address: SocketAddress(ip: .v4Loopback, port: port), log: "dnsmasq.log", in: scratch)
     }
 
     private func service(_ lookup: NodeConfiguration.Stores.DNSService.Lookup, _ server: StoreProcess) throws -> DNSSource {

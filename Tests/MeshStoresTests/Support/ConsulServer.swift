@@ -29,7 +29,7 @@ final class ConsulServer: Sendable {
             """)
         process = try await StoreProcess(
             [Self.program ?? "/usr/bin/consul", "agent", "-config-file", file], address: SocketAddress(ip: .v4Loopback, port: port),
-            log: "\(scratch.path)/consul.log")
+            log: "consul.log", in: scratch)
         if waitsForLeader { try await waitForLeader() }
     }
 

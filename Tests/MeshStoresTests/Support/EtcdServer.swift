@@ -33,7 +33,7 @@ final class EtcdServer: Sendable {
             ]
         }
         process = try await StoreProcess(
-            command + settings, address: SocketAddress(ip: .v4Loopback, port: port), log: "\(scratch.path)/etcd.log")
+            command + settings, address: SocketAddress(ip: .v4Loopback, port: port), log: "etcd.log", in: scratch)
     }
 
     var options: EtcdOptions {

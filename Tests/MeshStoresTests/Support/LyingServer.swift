@@ -59,6 +59,6 @@ enum LyingServer {
         let file = scratch.file("lie.py", program)
         return try await StoreProcess(
             ["/usr/bin/env", "python3", file, "\(port)", lie.rawValue], address: SocketAddress(ip: .v4Loopback, port: port),
-            log: "\(scratch.path)/lie.log")
+            log: "lie.log", in: scratch)
     }
 }

@@ -12,26 +12,23 @@ final class StoreProcess: Sendable {
     let address: SocketAddress
     private let command: [String]
     private let log: String
-    private let process = Mutex<Process?>(nil)
+    /// Holds the log.
+    private let scratch: Scratch
+    private let process = Mutex<Program?>(nil)
 
     /// - Parameter address: answers once it is up.
-    init(_ command: [String], address: SocketAddress, log: String) async throws {
+    init(_ command: [String], address: SocketAddress, log: String, in scratch: Scratch) async throws {
         self.command = command
         self.address = address
-        self.log = log
+        self.scratch = scratch
+        self.log = "\(scratch.path)/\(log)"
         try await start()
     }
 
     deinit { stop() }
 
     func start() async throws {
-        let server = Process()
-        server.executableURL = URL(fileURLWithPath: command[0])
-        server.arguments = Array(command.dropFirst())
-        _ = FileManager.default.createFile(atPath: log, contents: nil)
-        server.standardOutput = FileHandle(forWritingAtPath: log)
-        server.standardError = FileHandle(forWritingAtPath: log)
-        try server.run()
+        let server = try Program(command, output: log)
         process.withLock { $0 = server }
         let deadline = ContinuousClock.now + .seconds(15)
         while !TCPSocket.answers(address, timeout: 100) {
@@ -46,15 +43,15 @@ final class StoreProcess: Sendable {
     func stop() {
         process.withLock { running in
             guard let server = running else { return }
-            kill(server.processIdentifier, SIGKILL)
-            server.waitUntilExit()
+            server.signal(SIGKILL)
+            server.wait()
             running = nil
         }
     }
 
     /// It keeps its connections and answers nothing.
-    func pause() { process.withLock { _ = $0.map { kill($0.processIdentifier, SIGSTOP) } } }
-    func resume() { process.withLock { _ = $0.map { kill($0.processIdentifier, SIGCONT) } } }
+    func pause() { process.withLock { $0?.signal(SIGSTOP) } }
+    func resume() { process.withLock { $0?.signal(SIGCONT) } }
 
     /// Kilobytes of resident memory.
     static var ownMemory: Int {
@@ -95,24 +92,4 @@ final class Scratch: Sendable {
         try! text.write(toFile: "\(path)/\(name)", atomically: true, encoding: .utf8)
         return "\(path)/\(name)"
     }
-}
-
-/// A program's exit status and output.
-///
-/// The output goes through a file: the write end of a pipe would be inherited by servers that another test starts at the same moment, and
-/// never come to its end.
-@discardableResult
-func run(_ arguments: [String], environment: [String: String] = [:]) -> (status: Int32, output: String) {
-    let scratch = Scratch()
-    let file = scratch.file("output", "")
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle(forWritingAtPath: file)
-    process.standardError = process.standardOutput
-    try! process.run()
-    process.waitUntilExit()
-    return (process.terminationStatus, (try? String(contentsOfFile: file, encoding: .utf8)) ?? "")
 }

@@ -1,0 +1,167 @@
+import Foundation
+import MeshAdmin
+import MeshLab
+import Testing
+
+/// Two nodes that know of each other by etcd alone (R2.2, R2.3).
+@Suite(.serialized) final class StoreNodeTests {
+    private let lab: Lab
+    private let caller: Workload
+    private let here: Workload
+    private let there: Workload
+    private let etcd: Process
+
+    /// Writes down when it began to listen, in seconds; answers with its own address.
+    private static func program(_ times: String) -> String {
+        """
+        import http.server, os, socket, time
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = 'HTTP/1.1'
+            def do_GET(self):
+                body = self.connection.getsockname()[0].replace('::ffff:', '').encode()
+                self.send_response(200)
+                self.send_header('content-length', str(len(body))); self.end_headers(); self.wfile.write(body)
+            def log_message(self, *a): pass
+        class Server(http.server.ThreadingHTTPServer): address_family = socket.AF_INET6
+        server = Server(('::', 7000), Handler)
+        open('\(times)', 'w').write(repr(time.time()))
+        server.serve_forever()
+        """
+    }
+
+    private static let listening = NSTemporaryDirectory() + "myelin-store-test"
+    /// The wire's own address: beyond both nodes.
+    private static let server = "http://10.87.0.254:2379"
+
+    init() throws {
+        var nodes = Topology.twoNodes
+        for (index, node) in ["node-1", "node-2"].enumerated() {
+            nodes[index].extraConfiguration = """
+                discovery:
+                  - {cgroup: "/myelin-lab/store/\(node)/workloads/caller-{index}", service: caller}
+                  - {cgroup: "/myelin-lab/store/\(node)/workloads/callee{kind}-{index}", service: callee, port: 7000, protocol: http}
+                """
+        }
+        func callee(_ name: String, on node: String) -> Topology.Service {
+            Topology.Service(
+                name, port: 7000, program: .command(["/usr/bin/python3", "-c", Self.program(Self.listening)]), on: [.pod(node)],
+                policy: "allow: []\n")
+        }
+        let services = [
+            Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: "allow: [callee]\n"),
+            callee("calleea", on: "node-1"), callee("calleeb", on: "node-2"),
+        ]
+        lab = try Lab.raise(Topology(nodes: nodes, services: services), name: "store")
+        (caller, here, there) = (lab.workload("caller"), lab.workload("calleea"), lab.workload("calleeb"))
+        etcd = try Self.startStore(lab)
+        try lab.write(policy: "allow: []\nbalance: round_robin\n", of: "callee")
+        for node in lab.nodes {
+            let file = "registry:\n  etcd: {servers: [\"\(Self.server)\"], lease: 3s}\n"
+            let text = try String(contentsOfFile: node.configurationFile, encoding: .utf8)
+            try text.replacing("registry: \(node.registryDirectory)\n", with: file)
+                .write(toFile: node.configurationFile, atomically: true, encoding: .utf8)
+        }
+        // Nobody calls the caller, so that no node announces it: what others must know of it, an operator says.
+        let put = ["env", "ETCDCTL_API=3", "etcdctl", "--endpoints", Self.server, "put", "/myelin/services/default/caller"]
+        _ = try eventually { try lab.runOnNode(lab.node("node-1"), put + [#"{"service":"caller","port":7009}"#]).succeeded }
+        try lab.startDaemons()
+    }
+
+    deinit {
+        etcd.terminate()
+        etcd.waitUntilExit()
+        try? lab.lower()
+        try? FileManager.default.removeItem(atPath: Self.listening)
+    }
+
+    private static func startStore(_ lab: Lab) throws -> Process {
+        let etcd = Process()
+        let data = lab.directory + "/etcd"
+        etcd.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        etcd.arguments = [
+            "ip", "netns", "exec", "myl-\(lab.name)-wire", "/usr/bin/etcd", "--data-dir", data, "--listen-client-urls", server,
+            "--advertise-client-urls", server, "--listen-peer-urls", "http://10.87.0.254:2380", "--initial-advertise-peer-urls",
+            "http://10.87.0.254:2380", "--initial-cluster", "default=http://10.87.0.254:2380",
+        ]
+        etcd.standardOutput = FileHandle.nullDevice
+        etcd.standardError = FileHandle.nullDevice
+        try etcd.run()
+        return etcd
+    }
+
+    private func eventually(_ seconds: Double = 15, _ condition: () throws -> Bool) throws -> Bool {
+        let deadline = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
+        while ContinuousClock.now < deadline {
+            if try condition() { return true }
+            usleep(50_000)
+        }
+        return false
+    }
+
+    /// When, in seconds, the first call was made that one of `addresses` answered.
+    private static func firstCall(_ file: String, by addresses: Set<String>) throws -> Double? {
+        for line in try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n") {
+            let words = line.split(separator: " ").map(String.init)
+            if words.count == 2, addresses.contains(words[1]) { return Double(words[0]) }
+        }
+        return nil
+    }
+
+    private func ask() throws -> String { try lab.curl(from: caller, "http://callee:7000/", ["-f"]).output }
+
+    private func control(_ words: [String]) throws -> String { try lab.control(lab.node("node-1"), words).output }
+
+    private func state() -> String {
+        [["registry"], ["endpoints"], ["check"], ["flows", "--limit", "3"]].map { (try? control($0)) ?? "no answer\n" }.joined(
+            separator: "\n")
+            + lab.nodes.map(lab.daemonLogTail).joined(separator: "\n")
+    }
+
+    @Test func whatStartsAnywhereIsKnownEverywhereAndWhatIsGoneIsNot() throws {
+        let near: Set = [here.ipv4, here.ipv6]
+        let far: Set = [there.ipv4, there.ipv6]
+        #expect(try eventually { try far.union(near).contains(ask()) }, "\(state())")
+        #expect(try eventually { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+
+        // One that stops is known to be gone; one that starts on the other node takes calls within a second.
+        try lab.stopService(there)
+        #expect(try eventually(3) { try !control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+        try lab.stopService(here)
+        #expect(try eventually(3) { try !control(["endpoints"]).contains(here.ipv4) })
+        #expect(try lab.curl(from: caller, "http://callee:7000/", ["-f"]).status != 0)
+        try? FileManager.default.removeItem(atPath: Self.listening)
+        let loop = "while :; do echo $(date +%s.%N) $(curl -sf --noproxy '*' --max-time 5 http://callee:7000/ || echo failed); done"
+        let load = try lab.spawn(in: caller, ["/bin/sh", "-c", loop])
+        try lab.startService(there)
+        var answered: Double?
+        #expect(
+            try eventually {
+                answered = try Self.firstCall(load.output, by: far)
+                return answered != nil
+            }, "\(state())")
+        let began = try #require(Double(String(contentsOfFile: Self.listening, encoding: .utf8)))
+        print("called \(try #require(answered) - began) s after it listened on the other node")
+        #expect(try #require(answered) - began < 1)
+
+        // etcd dies: calls go on, and the node says what is wrong.
+        kill(etcd.processIdentifier, SIGKILL)
+        etcd.waitUntilExit()
+        #expect(try eventually { try control(["registry"]).contains("failing") }, "\(state())")
+        let before = try String(contentsOfFile: load.output, encoding: .utf8).count
+        sleep(4)
+        let text = try String(contentsOfFile: load.output, encoding: .utf8).dropFirst(before)
+        #expect(text.split(separator: "\n").count > 20 && !text.contains("failed"), "\(text.suffix(200))")
+        kill(load.process.pid, SIGKILL)
+    }
+
+    @Test func aNodeThatIsLostIsForgottenWithItsLease() throws {
+        #expect(try eventually { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+        let start = ContinuousClock.now
+        try lab.signalDaemon(lab.node("node-2"), SIGKILL)
+        #expect(try eventually { try !control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+        let took = ContinuousClock.now - start
+        print("forgotten \(took) after its node was lost")
+        #expect(took < .seconds(6))
+        #expect(try control(["endpoints"]).contains(here.ipv4))
+    }
+}

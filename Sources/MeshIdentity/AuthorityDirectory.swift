@@ -5,6 +5,7 @@ internal import MeshSystem
 struct AuthorityDirectory: ~Copyable {
     /// Another daemon creates its key in milliseconds.
     private static let lockAttempts = 200
+    private static let firstLockPause: UInt32 = 500  // µs
     private static let lockPause: UInt32 = 50_000  // µs
 
     let path: String
@@ -94,9 +95,9 @@ struct AuthorityDirectory: ~Copyable {
         } catch {
             throw PrivateFile.failure("cannot open \(path)/lock", code: error.code)
         }
-        for _ in 0..<lockAttempts {
+        for attempt in 0..<lockAttempts {
             if flock(file.raw, LOCK_EX | LOCK_NB) == 0 { return file }
-            usleep(lockPause)
+            usleep(min(firstLockPause << min(UInt32(attempt), 16), lockPause))
         }
         throw AuthorityFailure(
             .storage, "another process holds \(path)/lock", advice: "find it with `fuser \(path)/lock` and end it if it hangs")

@@ -19,6 +19,8 @@ package final class EmbeddedCA: CertificateAuthority {
     package let node: String
     private let source: AuthoritySource
     private let loaded: Mutex<Loaded>
+    /// Certificates are recorded one at a time: the directory's lock tells processes apart, not tasks.
+    private let recording = Mutex(())
 
     private struct Loaded: Sendable {
         var material: IssuingMaterial
@@ -139,10 +141,12 @@ package final class EmbeddedCA: CertificateAuthority {
         let entry = IssuedRecord(
             serial: CertificateProfile.serial(of: leaf), subject: subject.uri, node: node,
             notAfter: Int64(leaf.notValidAfter.timeIntervalSince1970.rounded(.up)))
-        let files = try AuthorityDirectory(directory)
-        let before = loaded.withLock { $0.compacted }
-        let after = try IssuedJournal.append(entry, in: files, compacted: before, now: now)
-        loaded.withLock { $0.compacted = after }
+        try recording.withLock { _ throws(AuthorityFailure) in
+            let files = try AuthorityDirectory(directory)
+            let before = loaded.withLock { $0.compacted }
+            let after = try IssuedJournal.append(entry, in: files, compacted: before, now: now)
+            loaded.withLock { $0.compacted = after }
+        }
     }
 
     /// Writes `crl.pem`, for programs outside the mesh.

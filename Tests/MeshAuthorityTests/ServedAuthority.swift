@@ -55,7 +55,7 @@ final class ServedAuthority: Sendable {
         await task?.value
     }
 
-    func token(_ node: String, lifetime: Duration = .seconds(60), now: Date = Date()) throws -> JoinToken {
+    func token(_ node: String, lifetime: Duration = .seconds(3600), now: Date = Date()) throws -> JoinToken {
         try TokenStore(directory: authority.directory).make(for: node, rootsDER: try authority.trust().roots, lifetime: lifetime, now: now)
     }
 

@@ -12,7 +12,7 @@ import Testing
         store = TokenStore(directory: scratch.authority)
     }
 
-    private func make(_ node: String = "node-2", lifetime: Duration = .seconds(60), now: Date = Date()) throws -> JoinToken {
+    private func make(_ node: String = "node-2", lifetime: Duration = .seconds(3600), now: Date = Date()) throws -> JoinToken {
         try store.make(for: node, rootsDER: [authority.rootDER], lifetime: lifetime, now: now)
     }
 
@@ -82,6 +82,6 @@ import Testing
             scratch.write("tokens/" + String(repeating: "0", count: 16 - number.count) + number, one)
         }
         #expect { _ = try make() } throws: { ($0 as? AuthorityFailure)?.code == .full }
-        _ = try make(now: Date(timeIntervalSinceNow: 61))
+        _ = try make(now: Date(timeIntervalSinceNow: 3601))
     }
 }

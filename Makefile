@@ -7,6 +7,7 @@ SHELL := /bin/bash
 CONFIG ?= release
 PREFIX ?= /usr
 DESTDIR ?=
+VERSION ?= $(shell sed -n 's/.*static let text = "\(.*\)"/\1/p' Sources/MeshControl/NodeAdmin.swift)
 KEEP ?= 0
 QUICK ?= 0
 BENCH_OUT ?= .build/bench
@@ -15,7 +16,7 @@ RUNS ?= 10000000
 TARGET ?=
 
 BIN := .build/$(CONFIG)
-PROGRAMS := myelind myelinctl
+UNITS := $(wildcard systemd/*.service systemd/*.socket systemd/*.slice)
 SWIFT := $(shell scripts/swift-path.sh)
 # Swift's own clang compiles for the kernel too.
 CLANG := $(shell command -v clang || echo $$(dirname $$(readlink -f $(SWIFT)))/clang)
@@ -25,7 +26,7 @@ PHASE := scripts/phase.sh
 # Tests that need root, namespaces and the kernel programs; they run one after the other.
 ROOT_TESTS := ^(NodeTests|MeshBPFTests)\.
 
-.PHONY: help setup build bpf test unit node-tests check format lint demo demo-down lab lab-down bench fuzz install uninstall clean
+.PHONY: help setup build bpf test unit node-tests deb systemd-test check format lint demo demo-down lab lab-down bench fuzz install uninstall clean
 
 help: ## list the targets (this text)
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,11 +66,23 @@ format: ## rewrite Swift and C in the project's style
 	$(SWIFT) format --configuration .swift-format --in-place --parallel --recursive $(SWIFT_FILES)
 	clang-format -i $(C_FILES)
 
+deb: ## the Debian package, in .build/deb: VERSION=0.1.0 (docs/systemd.md)
+	@scripts/setup.sh deb
+	@$(MAKE) --no-print-directory bpf
+	@scripts/deb.sh $(VERSION) .build/deb
+
+systemd-test: ## the package on two machines with systemd: install, enrol, restart, kill, upgrade, remove; as root
+	@scripts/setup.sh systemd
+	@$(MAKE) --no-print-directory deb
+	@PROGRAMS=.build/static/release scripts/deb.sh $(VERSION)+next .build/deb
+	@$(PHASE) "debian for systemd" scripts/systemd/rootfs.sh .build/rootfs
+	@$(PHASE) "package under systemd" scripts/systemd/test.py .build/rootfs .build/deb/myelin_$(VERSION)_*.deb .build/deb/myelin_$(VERSION)+next_*.deb
+
 lint: ## complain about style without changing anything
 	@scripts/setup.sh lint
 	@$(PHASE) "format of Swift" $(SWIFT) format lint --strict --parallel --configuration .swift-format --recursive $(SWIFT_FILES)
 	@$(PHASE) "format of C" clang-format --dry-run --Werror $(C_FILES)
-	@$(PHASE) "scripts" bash -n scripts/*.sh .ci/run
+	@$(PHASE) "scripts" bash -n scripts/*.sh scripts/systemd/*.sh .ci/run
 
 demo: ## two nodes, twelve services, every call tried; KEEP=1 leaves it up
 	@scripts/setup.sh demo
@@ -104,20 +117,20 @@ programs:
 	@$(PHASE) "build" $(SWIFT) build -c $(CONFIG)
 	@$(MAKE) --no-print-directory bpf
 
-install: ## install daemon, command line, kernel programs and unit file below $(DESTDIR)$(PREFIX)
+install: ## install daemon, command line, kernel programs and unit files below $(DESTDIR)$(PREFIX)
 	@$(MAKE) --no-print-directory programs
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/myelin
 	install -d $(DESTDIR)/lib/systemd/system $(DESTDIR)/etc/myelin/registry $(DESTDIR)/etc/myelin/policy
 	install -m 0755 $(BIN)/myelind $(DESTDIR)$(PREFIX)/sbin/myelind
 	install -m 0755 $(BIN)/myelinctl $(DESTDIR)$(PREFIX)/bin/myelinctl
 	install -m 0644 .build/bpf/*.bpf.o $(DESTDIR)$(PREFIX)/lib/myelin/
-	install -m 0644 systemd/myelind.service $(DESTDIR)/lib/systemd/system/myelind.service
+	install -m 0644 $(UNITS) $(DESTDIR)/lib/systemd/system/
 	@echo "Write /etc/myelin/node.yaml (README, Configuration), then: systemctl daemon-reload && systemctl enable --now myelind"
 
 uninstall: ## remove what `make install` put there; configuration and state stay
 	rm -f $(DESTDIR)$(PREFIX)/sbin/myelind $(DESTDIR)$(PREFIX)/bin/myelinctl
 	rm -rf $(DESTDIR)$(PREFIX)/lib/myelin
-	rm -f $(DESTDIR)/lib/systemd/system/myelind.service
+	cd $(DESTDIR)/lib/systemd/system && rm -f $(notdir $(UNITS))
 
 clean: ## remove everything that was built here
 	rm -rf .build

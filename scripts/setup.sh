@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # setup.sh PURPOSE: installs the Debian packages that are missing for it and checks what cannot be installed.
-# PURPOSE: build, test, demo, bench, lint or all. Whatever is wrong is said in one sentence.
+# PURPOSE: build, test, demo, bench, deb, systemd, lint or all. Whatever is wrong is said in one sentence.
 set -eu
 purpose=${1:-all}
 cd "$(dirname "$0")/.."
@@ -60,6 +60,16 @@ libnginx-mod-stream|nginx as a TCP proxy to compare with
 python3-venv|Envoy to compare with comes from PyPI
 util-linux|taskset pins processes to cores
 "
+deb_packages="
+dpkg-dev|makes the package and finds what it depends on
+binutils|strips the programs
+lintian|looks the package over
+"
+systemd_packages="
+systemd-container|boots machines with systemd (nspawn)
+debootstrap|makes their Debian
+util-linux|enters them
+"
 lint_packages="
 clang-format|style of the C files
 "
@@ -70,9 +80,11 @@ packages() {
     lint) echo "$build_packages$lint_packages" ;;
     demo) echo "$build_packages$run_packages" ;;
     test) echo "$build_packages$run_packages$test_packages" ;;
+    deb) echo "$build_packages$deb_packages" ;;
+    systemd) echo "$build_packages$run_packages$deb_packages$systemd_packages" ;;
     bench) echo "$build_packages$run_packages$bench_packages" ;;
-    all) echo "$build_packages$run_packages$test_packages$bench_packages$lint_packages" ;;
-    *) fail "unknown purpose '$1'; one of build, test, demo, bench, lint, all." ;;
+    all) echo "$build_packages$run_packages$test_packages$bench_packages$lint_packages$deb_packages$systemd_packages" ;;
+    *) fail "unknown purpose '$1'; one of build, test, demo, bench, deb, systemd, lint, all." ;;
     esac
 }
 
@@ -171,7 +183,7 @@ install_missing
 check_swift
 check_clang
 case "$purpose" in
-demo | bench | all)
+demo | bench | systemd | all)
     problem=$(check_kernel)
     [ -z "$problem" ] || fail "$problem"
     ;;

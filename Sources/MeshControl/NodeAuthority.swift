@@ -97,7 +97,7 @@ final class NodeAuthority: Sendable {
     /// A server that cannot serve is reported and tried again: this node's own traffic does not depend on it.
     private func serve(_ authority: EmbeddedCA, on address: SocketAddress, _ reconciler: Reconciler) async {
         let desk = IssuingDesk(authority, longest: configuration.authority.lifetime) { node, service in
-            await reconciler.registry.workloads(of: node).contains { $0.service == service }
+            await reconciler.registry.places(service, on: node)
         }
         serving.withLock { $0.desk = desk }
         while !Task.isCancelled {

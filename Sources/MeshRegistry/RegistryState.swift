@@ -25,6 +25,11 @@ package struct RegistryState: Sendable, Equatable {
         return nil
     }
 
+    /// The registry places the service on the node: a workload is registered there, or an operator says that one may be (R1.5).
+    package func places(_ service: ServiceIdentity, on node: String) -> Bool {
+        workloads(of: node).contains { $0.service == service } || self.service(service)?.hosting.contains(node) == true
+    }
+
     /// Requests to the service are, or may be, seen one by one.
     package func mayBeHTTP(_ identity: ServiceIdentity) -> Bool { service(identity)?.applicationProtocol.mayBeHTTP ?? false }
 }
@@ -37,6 +42,7 @@ package struct ServiceRecord: Sendable, Hashable {
     package let applicationProtocol: ApplicationProtocol
     package let team: String
     package let version: String
+    package internal(set) var hosting: HostingNodes
     /// Those that take new calls.
     package internal(set) var endpoints: [Endpoint] = []
     /// Those that only end what they have.
@@ -49,6 +55,7 @@ package struct ServiceRecord: Sendable, Hashable {
         applicationProtocol = record.applicationProtocol
         team = record.team
         version = record.version
+        hosting = record.hosting
         location = record.location
         endpoints.reserveCapacity(record.endpoints.count)
     }

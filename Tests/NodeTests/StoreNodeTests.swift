@@ -3,10 +3,11 @@ import MeshAdmin
 import MeshLab
 import Testing
 
-/// Two nodes that know of each other by etcd alone (R2.2, R2.3).
+/// Three nodes that were given a token, the authority's address and etcd's, and no list of what runs where (R1.5, R2.2, R2.3).
 @Suite(.serialized) final class StoreNodeTests {
     private let lab: Lab
     private let caller: Workload
+    private let farCaller: Workload
     private let here: Workload
     private let there: Workload
     private let etcd: Process
@@ -29,13 +30,14 @@ import Testing
         """
     }
 
+    private static let callee = #"{"service":"callee","port":7000,"protocol":"http","nodes":["node-1","node-2"]}"#
     private static let listening = NSTemporaryDirectory() + "myelin-store-test"
     /// The wire's own address: beyond both nodes.
     private static let server = "http://10.87.0.254:2379"
 
     init() throws {
-        var nodes = Topology.twoNodes
-        for (index, node) in ["node-1", "node-2"].enumerated() {
+        var nodes = Topology.twoNodes + [Topology.Node(name: "node-3", zone: "zone-c", region: "region")]
+        for (index, node) in nodes.map(\.name).enumerated() {
             nodes[index].extraConfiguration = """
                 discovery:
                   - {cgroup: "/myelin-lab/store/\(node)/workloads/caller-{index}", service: caller}
@@ -48,11 +50,14 @@ import Testing
                 policy: "allow: []\n")
         }
         let services = [
-            Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: "allow: [callee]\n"),
+            Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1"), .pod("node-3")], policy: "allow: [callee]\n"),
             callee("calleea", on: "node-1"), callee("calleeb", on: "node-2"),
         ]
-        lab = try Lab.raise(Topology(nodes: nodes, services: services), name: "store")
-        (caller, here, there) = (lab.workload("caller"), lab.workload("calleea"), lab.workload("calleeb"))
+        var topology = Topology(nodes: nodes, services: services)
+        topology.authority.isServed = true
+        lab = try Lab.raise(topology, name: "store")
+        (caller, farCaller) = (lab.workload("caller", on: "node-1"), lab.workload("caller", on: "node-3"))
+        (here, there) = (lab.workload("calleea"), lab.workload("calleeb"))
         etcd = try Self.startStore(lab)
         try lab.write(policy: "allow: []\nbalance: round_robin\n", of: "callee")
         for node in lab.nodes {
@@ -61,9 +66,12 @@ import Testing
             try text.replacing("registry: \(node.registryDirectory)\n", with: file)
                 .write(toFile: node.configurationFile, atomically: true, encoding: .utf8)
         }
-        // Nobody calls the caller, so that no node announces it: what others must know of it, an operator says.
-        let put = ["env", "ETCDCTL_API=3", "etcdctl", "--endpoints", Self.server, "put", "/myelin/services/default/caller"]
-        _ = try eventually { try lab.runOnNode(lab.node("node-1"), put + [#"{"service":"caller","port":7009}"#]).succeeded }
+        // What an operator says: which services there are, and where they may run. Only then the authority gives nodes their certificates.
+        let records = ["caller": #"{"service":"caller","port":7009,"nodes":"any"}"#, "callee": Self.callee]
+        for (service, record) in records {
+            let put = ["env", "ETCDCTL_API=3", "etcdctl", "--endpoints", Self.server, "put", "/myelin/services/default/\(service)", record]
+            _ = try eventually { try lab.runOnNode(lab.node("node-1"), put).succeeded }
+        }
         try lab.startDaemons()
     }
 
@@ -107,7 +115,7 @@ import Testing
         return nil
     }
 
-    private func ask() throws -> String { try lab.curl(from: caller, "http://callee:7000/", ["-f"]).output }
+    private func ask(from caller: Workload) throws -> String { try lab.curl(from: caller, "http://callee:7000/", ["-f"]).output }
 
     private func control(_ words: [String]) throws -> String { try lab.control(lab.node("node-1"), words).output }
 
@@ -120,7 +128,9 @@ import Testing
     @Test func whatStartsAnywhereIsKnownEverywhereAndWhatIsGoneIsNot() throws {
         let near: Set = [here.ipv4, here.ipv6]
         let far: Set = [there.ipv4, there.ipv6]
-        #expect(try eventually { try far.union(near).contains(ask()) }, "\(state())")
+        for caller in [caller, farCaller] {
+            #expect(try eventually { try far.union(near).contains(ask(from: caller)) }, "\(state())")
+        }
         #expect(try eventually { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
 
         // One that stops is known to be gone; one that starts on the other node takes calls within a second.

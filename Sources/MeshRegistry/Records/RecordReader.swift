@@ -4,7 +4,7 @@ internal import MeshTypes
 
 /// Reads the records of one file: a mapping of `nodes:`, `services:` and `workloads:`, a list of services, one service, or one node.
 struct RecordReader {
-    private static let serviceKeys = ["service", "namespace", "host", "port", "protocol", "metadata", "endpoints"]
+    private static let serviceKeys = ["service", "namespace", "host", "port", "protocol", "metadata", "nodes", "endpoints"]
     private static let defaultTunnelPort: UInt16 = 15008
 
     private let namespace: String
@@ -49,8 +49,14 @@ struct RecordReader {
             RegistryRecords.Service(
                 identity: ServiceIdentity(namespace: namespace, name: name), port: port,
                 applicationProtocol: mapping["protocol"]?.choice(ApplicationProtocol.self) ?? .auto,
-                team: metadata?["team"]?.string() ?? "", version: metadata?["version"]?.string() ?? "", endpoints: endpoints,
-                location: value.location))
+                team: metadata?["team"]?.string() ?? "", version: metadata?["version"]?.string() ?? "",
+                hosting: mapping["nodes"].map(hosting) ?? .registered, endpoints: endpoints, location: value.location))
+    }
+
+    /// `any`, or a list of nodes' names; a node may be named before it is there.
+    private func hosting(_ value: DocumentValue) -> HostingNodes {
+        if !value.isList, value.string() == "any" { return .any }
+        return .named(Set((value.list() ?? []).compactMap { $0.text() }))
     }
 
     private func endpoint(_ value: DocumentValue) -> RegistryRecords.EndpointRecord? {

@@ -94,6 +94,7 @@ package struct RegistryMerge {
             index = place.index
             places[service.identity] = Place(index: index, location: service.location, source: source)
             compare(service, with: state.services[index])
+            if state.services[index].hosting == .registered { state.services[index].hosting = service.hosting }
         } else {
             index = state.services.count
             places[service.identity] = Place(index: index, location: service.location, source: source)

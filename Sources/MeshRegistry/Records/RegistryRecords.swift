@@ -45,18 +45,21 @@ package struct RegistryRecords: Sendable, Equatable {
         package let applicationProtocol: ApplicationProtocol
         package let team: String
         package let version: String
+        /// Only operators' records say more than `registered`.
+        package let hosting: HostingNodes
         package var endpoints: [EndpointRecord]
         package let location: RuleLocation
 
         package init(
             identity: ServiceIdentity, port: UInt16, applicationProtocol: ApplicationProtocol = .auto, team: String = "",
-            version: String = "", endpoints: [EndpointRecord] = [], location: RuleLocation
+            version: String = "", hosting: HostingNodes = .registered, endpoints: [EndpointRecord] = [], location: RuleLocation
         ) {
             self.identity = identity
             self.port = port
             self.applicationProtocol = applicationProtocol
             self.team = team
             self.version = version
+            self.hosting = hosting
             self.endpoints = endpoints
             self.location = location
         }

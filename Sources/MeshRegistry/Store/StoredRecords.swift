@@ -24,6 +24,8 @@ struct StoredRecords: Codable {
     struct StoredService: Codable {
         let namespace, service, proto, team, version: String
         let port: UInt16
+        /// nil for none; `*` alone for any.
+        let nodes: [String]?
         let endpoints: [StoredEndpoint]
         let place: StoredPlace
     }
@@ -70,7 +72,8 @@ struct StoredRecords: Codable {
         services = records.services.map { service in
             StoredService(
                 namespace: service.identity.namespace, service: service.identity.name.label, proto: service.applicationProtocol.rawValue,
-                team: service.team, version: service.version, port: service.port, endpoints: service.endpoints.map(StoredEndpoint.init),
+                team: service.team, version: service.version, port: service.port, nodes: service.hosting.stored,
+                endpoints: service.endpoints.map(StoredEndpoint.init),
                 place: StoredPlace(service.location))
         }
         workloads = records.workloads.map { record in
@@ -114,7 +117,7 @@ extension StoredRecords.StoredService {
         guard known.count == endpoints.count else { return nil }
         return RegistryRecords.Service(
             identity: ServiceIdentity(namespace: namespace, name: name), port: port, applicationProtocol: applicationProtocol, team: team,
-            version: version, endpoints: known, location: place.location)
+            version: version, hosting: HostingNodes(stored: nodes), endpoints: known, location: place.location)
     }
 }
 
@@ -136,5 +139,21 @@ extension StoredRecords.StoredEndpoint {
         return RegistryRecords.EndpointRecord(
             address: ip, port: port, node: node, version: version, weight: weight, tunnel: tunnel.flatMap { SocketAddress($0) },
             isDraining: draining ?? false, announcer: announcer, location: place.location)
+    }
+}
+
+extension HostingNodes {
+    fileprivate static let anyNode = "*"
+
+    fileprivate init(stored names: [String]?) {
+        self = names.map { $0 == [Self.anyNode] ? .any : .named(Set($0)) } ?? .registered
+    }
+
+    fileprivate var stored: [String]? {
+        switch self {
+        case .registered: nil
+        case .named(let names): names.sorted()
+        case .any: [Self.anyNode]
+        }
     }
 }

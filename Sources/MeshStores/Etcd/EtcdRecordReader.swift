@@ -32,8 +32,9 @@ struct EtcdRecordReader: Sendable {
     private func node(_ name: String, _ value: [UInt8], _ place: String) throws(AnnouncementRefusal) -> StoreCatalog.Entry {
         guard let announcement = try? SignedAnnouncement(reading: value) else {
             return operators(value, place) { records in
-                records.services.isEmpty && records.workloads.allSatisfy { $0.node == name } && records.nodes.count == 1
-                    && records.nodes[0].node.name == name ? nil : "holds another record than the node \(name)"
+                // No workloads: the node may write here itself, and must not place services on itself.
+                records.services.isEmpty && records.workloads.isEmpty && records.nodes.count == 1 && records.nodes[0].node.name == name
+                    ? nil : "holds another record than the node \(name)"
             }
         }
         var records = RegistryRecords()

@@ -33,7 +33,10 @@ struct StoreCatalog {
 
     /// Everything that holds at `now`, each service once: an operator's record says its port and protocol, and failing that the first of those
     /// that announce it.
-    mutating func records(now: Int64) -> (records: RegistryRecords, dropped: [DocumentError]) {
+    ///
+    /// - Parameter grace: what held until then still holds.
+    mutating func records(now: Int64, grace: ExpiryGrace? = nil) -> (records: RegistryRecords, dropped: [DocumentError]) {
+        let expiry = grace?.expiry(now) ?? now
         var collected = RegistryRecords()
         var dropped: [DocumentError] = []
         refusals = [:]
@@ -47,7 +50,8 @@ struct StoreCatalog {
             case .endpoint(let service, let validity):
                 if now < validity.from { nextChange = min(nextChange, validity.from) }
                 if now < validity.until { nextChange = min(nextChange, validity.until) }
-                guard validity.holds(now) else {
+                if expiry < validity.until, now >= validity.until, let grace { nextChange = min(nextChange, grace.end) }
+                guard validity.from <= now, expiry < validity.until else {
                     note(.stale, AnnouncementRefusal.stale.errors(at: service.location.file).errors, &dropped)
                     continue
                 }
@@ -82,4 +86,22 @@ struct StoreCatalog {
         guard dropped.count < RegistryBounds.problems else { return }
         dropped += errors
     }
+}
+
+/// Nodes cannot sign again while the store is away. When it is back, each needs a moment; until then, what held when it was lost holds on.
+struct ExpiryGrace {
+    /// Seconds; nodes try again after at most 2.
+    private static let length: Int64 = 30
+
+    /// Seconds since the epoch, as all times here.
+    let lost: Int64
+    let end: Int64
+
+    init(lost: Int64, back: Int64) {
+        self.lost = lost
+        end = back + Self.length
+    }
+
+    /// By which time the ends of records are judged at `now`.
+    func expiry(_ now: Int64) -> Int64 { now < end ? min(lost, now) : now }
 }

@@ -31,6 +31,9 @@ package actor ConsulSource: RegistrySource {
     private var operatorKeys: Set<String>?
     private var index = ConsulIndex()
     private var session: Session?
+    /// Seconds since the epoch: when the connection was lost, until there is another one.
+    private var lost: Int64?
+    private var grace: ExpiryGrace?
     private var random = SystemRandomNumberGenerator()
 
     /// By which an instance that did not change is known.
@@ -79,6 +82,7 @@ package actor ConsulSource: RegistrySource {
                 if ContinuousClock.now - start > Self.longestPause { pause.succeeded() }
                 guard !Task.isCancelled else { return }
                 if case .outdated = error { continue }
+                if lost == nil { lost = clock() }
                 await report(.failed(error.failure(of: options.place, access: ConsulOptions.accessAdvice)))
                 try? await Task.sleep(for: pause.failed(using: &random))
             }
@@ -224,7 +228,9 @@ package actor ConsulSource: RegistrySource {
         try? await Task.sleep(for: Self.collection)
         guard isWhole, session?.failure == nil else { return }
         let start = ContinuousClock.now
-        let (records, dropped) = catalog.records(now: clock())
+        if let lost { grace = ExpiryGrace(lost: lost, back: clock()) }
+        lost = nil
+        let (records, dropped) = catalog.records(now: clock(), grace: grace)
         await report(.records(records, SourceNote(generation: "index \(index.value)", dropped: dropped)))
         // A registry that changes all the time takes no more than a third of this task's time.
         try? await Task.sleep(for: (ContinuousClock.now - start) * 2)

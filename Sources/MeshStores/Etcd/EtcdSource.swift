@@ -25,6 +25,9 @@ package actor EtcdSource: RegistrySource {
     private var catalog = StoreCatalog()
     private var reader: EtcdRecordReader
     private var servers: ServerRotation
+    /// Seconds since the epoch: when the connection was lost, until there is another one.
+    private var lost: Int64?
+    private var grace: ExpiryGrace?
     private var random = SystemRandomNumberGenerator()
     /// Asks the reporting task to report.
     private var changed: AsyncStream<Void>.Continuation?
@@ -63,6 +66,7 @@ package actor EtcdSource: RegistrySource {
                 try await session(with: server, report)
             } catch {
                 following.disconnected()
+                if lost == nil { lost = clock() }
                 servers.advance()
                 if ContinuousClock.now - start > Self.longestPause { pause.succeeded() }
                 // One member of several that goes away is no news; nor is a connection that another one takes over from.
@@ -171,7 +175,10 @@ package actor EtcdSource: RegistrySource {
         }
         try act(on: following.received(answer))
         // What is known is whole and up to date from here on: also after an interruption without a change.
-        if answer.isCreated { changed?.yield() }
+        guard answer.isCreated else { return }
+        if let lost { grace = ExpiryGrace(lost: lost, back: clock()) }
+        lost = nil
+        changed?.yield()
     }
 
     private func beat(_ range: EtcdRange) async throws(StoreError) {
@@ -183,7 +190,7 @@ package actor EtcdSource: RegistrySource {
     private func tell(_ report: @escaping @Sendable (SourceReport) async -> Void) async {
         try? await Task.sleep(for: Self.collection)
         let start = ContinuousClock.now
-        let (records, dropped) = catalog.records(now: clock())
+        let (records, dropped) = catalog.records(now: clock(), grace: grace)
         await report(.records(records, SourceNote(generation: "revision \(following.revision)", dropped: dropped)))
         // A registry that changes all the time takes no more than a third of this task's time.
         try? await Task.sleep(for: (ContinuousClock.now - start) * 2)

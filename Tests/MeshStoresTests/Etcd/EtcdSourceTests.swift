@@ -2,6 +2,7 @@ import Foundation
 import MeshRegistry
 import MeshStores
 import MeshTypes
+import Synchronization
 import Testing
 
 /// A source and a publisher against Debian's etcd.
@@ -94,6 +95,36 @@ struct EtcdSourceTests {
             try await Task.sleep(for: .seconds(1))
             try await etcd.process.start()
             try await reports.wait("the new one, without a gap") { records, _ in records.endpoints == ["wallet 10.1.0.3:8081"] }
+            for case .records(let records, _) in await reports.all { #expect(records.endpoints.count == 1) }
+        }
+        publishing.cancel()
+        await publishing.value
+    }
+
+    /// Longer than any signature holds: nodes could not sign again meanwhile, and are not forgotten when etcd is back.
+    @Test func signaturesMayEndWhileTheStoreIsAway() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet"], lifetime: .seconds(24 * 3600))
+        let ahead = Mutex<Int64>(0)
+        let clock: @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) + ahead.withLock { $0 } }
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store, clock: clock)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+        let key = "/myelin/instances/node-1/default/wallet/10.1.0.2:8081"
+        let before = etcd.get(key)
+        let source = EtcdSource(
+            etcd.options, namespace: "default", trustDomain: TestIdentities.trustDomain, keys: identities.store, clock: clock)
+        try await Reports.of(source) { reports in
+            try await reports.wait("the endpoint") { records, _ in records.endpoints.count == 1 }
+            etcd.process.stop()
+            _ = try await reports.waitForFailure()
+            ahead.withLock { $0 = 2 * 3600 }
+            try await etcd.process.start()
+            try await reports.wait("the endpoint") { records, _ in records.endpoints.count == 1 }
+            let deadline = ContinuousClock.now + .seconds(10)
+            while etcd.get(key) == before, ContinuousClock.now < deadline { try await Task.sleep(for: .milliseconds(50)) }
+            #expect(etcd.get(key) != before)
+            try await Task.sleep(for: .seconds(1))
             for case .records(let records, _) in await reports.all { #expect(records.endpoints.count == 1) }
         }
         publishing.cancel()

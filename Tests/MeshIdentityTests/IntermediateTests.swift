@@ -11,7 +11,8 @@ import Testing
     init() throws {
         try FileManager.default.createDirectory(atPath: scratch.path + "/out", withIntermediateDirectories: true)
         try openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", out("root.key"), "-out", out("roots.pem"), "-days", "30",
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", out("root.key"), "-out",
+            out("roots.pem"), "-days", "30",
             "-subj", "/CN=Corporate root", "-addext", "basicConstraints=critical,CA:TRUE", "-addext",
             "keyUsage=critical,keyCertSign,cRLSign")
     }
@@ -132,7 +133,8 @@ import Testing
 
     @Test func refusesAPathThatIsTooLongOrLeadsNowhere() throws {
         try openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", out("root.key"), "-out", out("roots.pem"), "-days", "30",
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes", "-keyout", out("root.key"), "-out",
+            out("roots.pem"), "-days", "30",
             "-subj", "/CN=Narrow root", "-addext", "basicConstraints=critical,CA:TRUE,pathlen:0", "-addext",
             "keyUsage=critical,keyCertSign,cRLSign")
         try make()

@@ -105,6 +105,25 @@ import Testing
         await served.stop()
     }
 
+    /// What a node in the wrong hands could send to wear the authority out.
+    @Test func refusesWhatIsTooLongOrNoQuestion() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        _ = try await served.node("node-2", token: try served.token("node-2")).trustedRoots()
+        let files = served.path + "/node-2/authority"
+        let port = served.address.port
+        try String(repeating: "x", count: 20_000).write(toFile: served.path + "/long", atomically: true, encoding: .utf8)
+        for body in ["@" + served.path + "/long", "{", "{\"request\":\"AAAA\",\"service\":\"wallet\",\"namespace\":\"default\"}"] {
+            let answer = run(
+                "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", files + "/roots.pem", "--cert", files + "/node.pem",
+                "--data-binary", body, "--connect-to", "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)",
+                "https://authority.ca.myelin.svc:\(port)/v1/service")
+            #expect(answer.output.contains("\"code\":\"request\""), "\(answer)")
+        }
+        #expect(served.desk.statistics.refused[.request] == 3)
+        await served.stop()
+    }
+
     @Test func asksTheNextServerWhenOneIsAwayAndComesBack() async throws {
         let served = try ServedAuthority()
         try await served.start()

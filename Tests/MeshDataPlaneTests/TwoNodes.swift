@@ -30,6 +30,7 @@ final class TwoNodes: Sendable {
     private let destinationPolicy: PolicySet?
     private let wayIn: SocketAddress?
     private let generation = Atomic<UInt64>(0)
+    private let revoked = Mutex(RevokedSerials.none)
 
     /// - Parameters:
     ///   - endpoints: where `callee` answers, on the second node.
@@ -93,6 +94,19 @@ final class TwoNodes: Sendable {
         try await publish()
     }
 
+    /// The authority takes the service's certificate back; both nodes hear of it, and the service goes on showing it.
+    func revoke(_ service: ServiceIdentity) async throws {
+        let serial = await identities.credentials()[service]?.serial ?? ""
+        revoked.withLock { $0 = RevokedSerials($0.serials.union([serial])) }
+        try await publish()
+    }
+
+    /// Both services get new certificates.
+    func renew() async throws {
+        await identities.ensure([])
+        try await publish()
+    }
+
     /// Gives both nodes a snapshot, and waits until their workers have it.
     private func publish() async throws {
         await identities.ensure([Self.caller, Self.callee, Self.trial])
@@ -111,6 +125,7 @@ final class TwoNodes: Sendable {
         var parts = SnapshotParts(
             generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
             policy: (node === destination ? destinationPolicy : nil) ?? policies.withLock { $0 })
+        parts.revoked = revoked.withLock { $0 }
         func endpoint(_ address: SocketAddress, version: String = "") -> Endpoint {
             Endpoint(
                 address: address, locality: (isLocal ? source : destination).locality, version: version,

@@ -102,6 +102,15 @@ import Testing
         _ = try issue("usage")
     }
 
+    @Test func theJournalForgetsWhatHasEnded() throws {
+        let line = "{\"serial\":\"AB\",\"subject\":\"spiffe://daarion.city/ns/default/sa/old\",\"node\":\"node-1\",\"not_after\":1000}\n"
+        _ = try issue("wallet")
+        scratch.write("issued.jsonl", scratch.text("issued.jsonl") + String(repeating: line, count: (1 << 20) / line.utf8.count + 1))
+        _ = try issue("usage")
+        let kept = scratch.text("issued.jsonl")
+        #expect(kept.split(separator: "\n").count == 2 && kept.contains("/wallet") && kept.contains("/usage"))
+    }
+
     @Test func aLineCutShortInTheJournalIsLeftOut() throws {
         _ = try issue("wallet")
         let whole = scratch.text("issued.jsonl")

@@ -80,14 +80,14 @@ struct EnrolCommand: ParsableCommand {
         let node = try NodeConfiguration.load(file: options.config)
         let request = try request(unit, node)
         let known = try RegistryTrial.load(
-            node.registry, namespace: node.namespace, with: [],
-            without: [EnrolmentPlan.recordFile(unit, node.registry), EnrolmentPlan.nodeFile(node.registry)])
+            node.registry, namespace: node.namespace, with: [], without: [EnrolmentPlan.recordFile(unit, node.registry)])
         let facts = UnitFacts(
             try UnitFiles.systemctl(["show", "--property=" + UnitFacts.properties.joined(separator: ","), "--", unit.text]))
+        let ownsNode = FileManager.default.fileExists(atPath: EnrolmentPlan.nodeFile(node.registry))
         let record = known.service(request.service)
         let place = EnrolmentPlace(
             node: node.node.name, address: node.node.address, zone: node.node.zone, region: node.node.region, tunnelPort: node.tunnel.port,
-            registry: node.registry, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil,
+            registry: node.registry, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil && !ownsNode,
             knowsService: record != nil,
             hasEndpoint: record?.endpoints.contains { $0.locality.node == node.node.name } ?? false,
             hasPolicy: [".yaml", ".yml"].contains {

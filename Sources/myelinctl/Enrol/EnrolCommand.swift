@@ -81,14 +81,14 @@ struct EnrolCommand: ParsableCommand {
         let directory = try node.registryDirectory
         let request = try request(unit, node)
         let known = try RegistryTrial.load(
-            directory, namespace: node.namespace, with: [],
-            without: [EnrolmentPlan.recordFile(unit, directory), EnrolmentPlan.nodeFile(directory)])
+            directory, namespace: node.namespace, with: [], without: [EnrolmentPlan.recordFile(unit, directory)])
         let facts = UnitFacts(
             try UnitFiles.systemctl(["show", "--property=" + UnitFacts.properties.joined(separator: ","), "--", unit.text]))
+        let ownsNode = FileManager.default.fileExists(atPath: EnrolmentPlan.nodeFile(directory))
         let record = known.service(request.service)
         let place = EnrolmentPlace(
             node: node.node.name, address: node.node.address, zone: node.node.zone, region: node.node.region, tunnelPort: node.tunnel.port,
-            registry: directory, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil,
+            registry: directory, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil && !ownsNode,
             knowsService: record != nil,
             hasEndpoint: record?.endpoints.contains { $0.locality.node == node.node.name } ?? false,
             hasPolicy: [".yaml", ".yml"].contains {

@@ -90,18 +90,18 @@ struct NamesMeshTests {
         #expect(upstream.queries.map(\.message.question.name) == [DNSName(name)!])
     }
 
-    @Test func failsBeforeTheFirstSnapshotAndAsksNobody() throws {
+    /// A socket may have outlived the daemon before this one: what was asked meanwhile is answered, and from nothing but a snapshot.
+    @Test func keepsWhatIsAskedUntilTheFirstSnapshotAndAsksNobody() throws {
         let upstream = try NamesUpstream(NamesUpstream.answering)
         defer { upstream.stop() }
         let node = try NamesNode(upstream: upstream.address, publishes: false)
         let client = try node.client()
-        #expect(try client.ask(NamesClient.query("wallet"))?.header.responseCode == .serverFailure)
+        _ = client.socket.write(NamesClient.query("wallet").encoded())
+        #expect(client.receive(milliseconds: 300) == nil)
         #expect(upstream.queries.isEmpty)
         node.server.publish(NamesNode.snapshot)
-        var reply: DNSMessage?
-        // What was read already is answered by the old state.
-        for _ in 0..<100 where reply?.answers.count != 1 { reply = try client.ask(NamesClient.query("wallet")) }
-        #expect(reply?.answers.count == 1)
+        let reply = try DNSMessage(#require(client.receive()))
+        #expect(reply.answers.count == 1)
         #expect(upstream.queries.isEmpty)
     }
 

@@ -25,8 +25,8 @@ C_FILES := $(shell git ls-files 'bpf/*.c' 'bpf/*.h' 'Sources/*.c' 'Sources/*.h' 
 PHASE := scripts/phase.sh
 # Tests that need root, namespaces and the kernel programs; they run one after the other.
 ROOT_TESTS := ^(NodeTests|MeshBPFTests)\.
-# Tests of servers and clients that await each other. Beside tests that block threads on sockets they would wait for those.
-SERVER_TESTS := ^(MeshAdminTests|MeshAuthorityTests|MeshStoresTests|MeshWorkloadAPITests|MeshIdentityTests)\.
+# Tests of servers and clients that await each other, one module after the other: beside tests that block threads they would wait for those.
+SERVER_TESTS := MeshAdminTests MeshAuthorityTests MeshStoresTests MeshWorkloadAPITests MeshIdentityTests
 
 .PHONY: help setup build bpf test unit node-tests deb systemd-test check format lint demo demo-down lab lab-down bench fuzz install uninstall clean
 
@@ -55,8 +55,11 @@ test: ## everything: build, unit tests in parallel, node tests one by one as roo
 unit: ## unit tests and the repository's own lint, in parallel, without privileges (after `make build`)
 	@scripts/consul.sh .build/peers
 	@scripts/peers.sh .build/peers
-	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)' --skip '$(SERVER_TESTS)'
-	@$(PHASE) "unit tests of servers" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --filter '$(SERVER_TESTS)'
+	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)' \
+		$(foreach module,$(SERVER_TESTS),--skip '^$(module)\.')
+	@for module in $(SERVER_TESTS); do \
+		$(PHASE) "$$module" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --filter "^$$module\."; \
+	done
 
 node-tests: ## tests with real kernel programs and namespaces, as root, one by one (after `make build`)
 	@scripts/envoy.sh .build/peers

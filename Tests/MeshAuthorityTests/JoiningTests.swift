@@ -6,14 +6,14 @@ import MeshTypes
 import Testing
 
 /// A node and its authority, over real sockets.
-@Suite struct JoiningTests {
+@Suite(.serialized) struct JoiningTests {
     @Test func aNodeJoinsOnceAndGetsCertificatesOfItsServices() async throws {
         let served = try ServedAuthority()
         try await served.start()
         served.book.place("wallet", on: "node-2")
         let token = try served.token("node-2")
         let node = try served.node("node-2", token: token)
-        let issued = try await node.certificate("wallet")
+        let issued = try await node.patientCertificate("wallet")
         let leaf = try ChainCheck.verify(
             issued.chainDER, trust: TrustBundle(rootsDER: try await node.trustedRoots()), purpose: .server)
         #expect(leaf.uri == "spiffe://daarion.city/ns/default/sa/wallet")
@@ -21,8 +21,8 @@ import Testing
         #expect(served.desk.statistics.joined == 1)
         // The token is used up: another one who found it gets nothing.
         let thief = try served.node("node-2b", token: token)
-        #expect(await code { _ = try await thief.certificate("wallet") } == .token)
-        #expect(served.desk.statistics.refused[.token] == 1)
+        #expect(await eventually { await code { _ = try await thief.certificate("wallet") } == .token })
+        #expect(served.desk.statistics.refused[.token] ?? 0 >= 1)
         await served.stop()
     }
 
@@ -30,12 +30,12 @@ import Testing
         let served = try ServedAuthority()
         try await served.start()
         served.book.place("wallet", on: "node-2")
-        _ = try await served.node("node-2", token: try served.token("node-2")).certificate("wallet")
+        _ = try await served.node("node-2", token: try served.token("node-2")).patientCertificate("wallet")
         let kept = "\(served.path)/node-2/authority/node.pem"
         let mode = try FileManager.default.attributesOfItem(atPath: kept)[.posixPermissions] as? Int
         #expect(mode == 0o600)
         let again = try served.node("node-2", token: nil)
-        _ = try await again.certificate("wallet")
+        _ = try await again.patientCertificate("wallet")
         #expect(served.desk.statistics.joined == 1)
         await served.stop()
     }
@@ -46,10 +46,10 @@ import Testing
         served.book.place("wallet", on: "node-1")
         served.book.place("usage", on: "node-2")
         let node = try served.node("node-2", token: try served.token("node-2"))
-        #expect(await code { _ = try await node.certificate("wallet") } == .notPlaced)
-        #expect(served.desk.statistics.refused[.notPlaced] == 1)
+        #expect(await eventually { await code { _ = try await node.certificate("wallet") } == .notPlaced })
+        #expect(served.desk.statistics.refused[.notPlaced] ?? 0 >= 1)
         #expect(served.desk.statistics.services == 0)
-        _ = try await node.certificate("usage")
+        _ = try await node.patientCertificate("usage")
         #expect(await node.status.lastError == nil, "one refusal says nothing of the rest")
         await served.stop()
     }
@@ -58,10 +58,10 @@ import Testing
         let served = try ServedAuthority()
         try await served.start()
         let foreign = try served.node("node-2", token: try served.token("node-3"))
-        #expect(await code { _ = try await foreign.trustedRoots() } == .token)
+        #expect(await eventually { await code { _ = try await foreign.trustedRoots() } == .token })
         let old = try served.token("node-4", lifetime: .seconds(60), now: Date(timeIntervalSinceNow: -61))
         let late = try served.node("node-4", token: old)
-        #expect(await code { _ = try await late.trustedRoots() } == .token)
+        #expect(await eventually { await code { _ = try await late.trustedRoots() } == .token })
         await served.stop()
     }
 
@@ -71,7 +71,7 @@ import Testing
         let impostor = try ServedAuthority()
         try await impostor.start()
         let node = try served.node("node-2", token: try served.token("node-2"), servers: [impostor.address])
-        #expect(await code { _ = try await node.trustedRoots() } == .token)
+        #expect(await eventually { await code { _ = try await node.trustedRoots() } == .token })
         #expect(impostor.desk.statistics.refused.isEmpty, "the secret was not shown to it")
         await impostor.stop()
     }
@@ -90,15 +90,15 @@ import Testing
         let roots = served.path + "/roots.pem"
         try Data(pemText([served.authority.rootDER]).utf8).write(to: URL(fileURLWithPath: roots))
         let port = served.address.port
-        let answer = run(
+        let answer = await run(
             "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--cert", pem, "--connect-to",
             "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/trust")
         #expect(answer.output.contains("not_a_node"), "\(answer)")
-        let nobody = run(
+        let nobody = await run(
             "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--connect-to",
             "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/trust")
         #expect(nobody.output.contains("not_a_node"), "\(nobody)")
-        let old = run(
+        let old = await run(
             "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", roots, "--tls-max", "1.2", "--connect-to",
             "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)", "https://authority.ca.myelin.svc:\(port)/v1/roots")
         #expect(old.status != 0, "TLS 1.2 is not spoken")
@@ -114,7 +114,7 @@ import Testing
         let port = served.address.port
         try String(repeating: "x", count: 20_000).write(toFile: served.path + "/long", atomically: true, encoding: .utf8)
         for body in ["@" + served.path + "/long", "{", "{\"request\":\"AAAA\",\"service\":\"wallet\",\"namespace\":\"default\"}"] {
-            let answer = run(
+            let answer = await run(
                 "curl", "-sS", "--noproxy", "*", "--max-time", "30", "--cacert", files + "/roots.pem", "--cert", files + "/node.pem",
                 "--data-binary", body, "--connect-to", "authority.ca.myelin.svc:\(port):127.0.0.1:\(port)",
                 "https://authority.ca.myelin.svc:\(port)/v1/service")
@@ -130,7 +130,7 @@ import Testing
         served.book.place("wallet", on: "node-2")
         let nobody = SocketAddress(ip: .v4Loopback, port: 1)
         let node = try served.node("node-2", token: try served.token("node-2"), servers: [nobody, served.address])
-        _ = try await node.certificate("wallet")
+        _ = try await node.patientCertificate("wallet")
         #expect(await node.status.server == served.address)
         await served.stop()
         #expect(await code { _ = try await node.certificate("wallet") } == .unreachable)
@@ -148,7 +148,7 @@ import Testing
         try await served.start()
         served.book.place("wallet", on: "node-2")
         let node = try served.node("node-2", token: try served.token("node-2"))
-        let issued = try await node.certificate("wallet")
+        let issued = try await node.patientCertificate("wallet")
         let following = Task { await node.run() }
         let serial = try ChainCheck.read(issued.chainDER[0]).serial
         let order = RevocationOrder(.serial(serial), reason: .keyCompromise)
@@ -160,12 +160,12 @@ import Testing
         try rotation.activate(force: true)
         // The node renews its own certificate, so that the root before can go.
         #expect(await eventually { served.desk.statistics.nodes >= 1 })
-        let fresh = try await node.certificate("wallet")
+        let fresh = try await node.patientCertificate("wallet")
         let newRoot = served.authority.rootDER
         #expect((try? ChainCheck.verify(fresh.chainDER, trust: TrustBundle(rootsDER: [newRoot]), purpose: .server)) != nil)
         try rotation.retire(lifetime: .seconds(60), force: true)
         #expect(await eventually { (try? await node.trustedRoots()) == [newRoot] })
-        _ = try await node.certificate("wallet")
+        _ = try await node.patientCertificate("wallet")
         following.cancel()
         await served.stop()
     }
@@ -175,7 +175,7 @@ import Testing
         try await served.start()
         served.book.place("wallet", on: "node-2")
         let node = try served.node("node-2", token: try served.token("node-2"))
-        let issued = try await node.certificate("wallet")
+        let issued = try await node.patientCertificate("wallet")
         let directory = served.authority.directory
         let count = try RevocationOrder(.node("node-2"), reason: .keyCompromise).apply(
             directory: directory, trustDomain: ServedAuthority.trustDomain)
@@ -184,9 +184,10 @@ import Testing
         #expect(try served.authority.trust().revoked.contains(ChainCheck.read(issued.chainDER[0]).serial))
         #expect(throws: AuthorityFailure.self) { _ = try served.token("node-2") }
         #expect(try RevocationOrder.restore(node: "node-2", directory: directory))
-        #expect(await code { _ = try await node.certificate("wallet") } == .revoked, "its old certificate stays revoked")
+        #expect(
+            await eventually { await code { _ = try await node.certificate("wallet") } == .revoked }, "its old certificate stays revoked")
         try served.put(try served.token("node-2"), for: "node-2")
-        _ = try await node.certificate("wallet")
+        _ = try await node.patientCertificate("wallet")
         await served.stop()
     }
 }
@@ -198,16 +199,20 @@ func pemText(_ chain: [[UInt8]]) -> String {
     .joined()
 }
 
-/// A program's exit status and output.
-func run(_ arguments: String...) -> (status: Int32, output: String) {
-    let process = Process()
-    let pipe = Pipe()
-    process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = arguments
-    process.standardOutput = pipe
-    process.standardError = pipe
-    try! process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: data, as: UTF8.self))
+/// A program's exit status and output. The threads of tasks are the server's meanwhile, which the program talks to.
+func run(_ arguments: String...) async -> (status: Int32, output: String) {
+    await withCheckedContinuation { continuation in
+        Thread.detachNewThread {
+            let process = Process()
+            let pipe = Pipe()
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = arguments
+            process.standardOutput = pipe
+            process.standardError = pipe
+            try! process.run()
+            let data = pipe.fileHandleForReading.readDataToEndOfFile()
+            process.waitUntilExit()
+            continuation.resume(returning: (process.terminationStatus, String(decoding: data, as: UTF8.self)))
+        }
+    }
 }

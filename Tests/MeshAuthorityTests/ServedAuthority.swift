@@ -98,6 +98,18 @@ extension RemoteAuthority {
     }
 }
 
+extension RemoteAuthority {
+    /// Asks again while the machine is too busy to answer in time.
+    func patientCertificate(_ service: String) async throws -> IssuedCertificate {
+        for _ in 0..<20 {
+            do { return try await certificate(service) } catch let error as AuthorityFailure where error.code == .unreachable {
+                try await Task.sleep(for: .seconds(1))
+            }
+        }
+        return try await certificate(service)
+    }
+}
+
 /// The code of what `body` throws; nil if it throws nothing.
 func code(_ body: () async throws -> Void) async -> AuthorityFailure.Code? {
     do { try await body() } catch let error as AuthorityFailure { return error.code } catch { return nil }

@@ -64,7 +64,6 @@ struct EtcdSourceTests {
     @Test func aSilentNodeVanishesWithItsLease() async throws {
         let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet"])
-        let lease = etcd.control("lease", "grant", "2").output.split(separator: " ")[1]
         let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
         let publishing = Task { await publisher.run() }
         try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
@@ -73,10 +72,11 @@ struct EtcdSourceTests {
         await publishing.value
         #expect(etcd.keys("/myelin/") == [])
         // The same record, as a node would leave it that lost its power.
+        let lease = etcd.control("lease", "grant", "3").output.split(separator: " ")[1]
         etcd.control("put", "/myelin/instances/node-1/default/wallet/10.1.0.2:8081", value, "--lease=\(lease)")
         try await Reports.of(source(etcd.options, identities)) { reports in
             try await reports.wait("the endpoint") { records, _ in records.endpoints == ["wallet 10.1.0.2:8081"] }
-            try await reports.wait("none", within: .seconds(5)) { records, _ in records.endpoints == [] }
+            try await reports.wait("none", within: .seconds(8)) { records, _ in records.endpoints == [] }
         }
     }
 

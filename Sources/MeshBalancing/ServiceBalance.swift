@@ -132,7 +132,9 @@ package struct ServiceBalance: Sendable {
             let standing = endpoints[index].standing(for: wish, limits, sparesUnready: spares, now: now)
             endpoints[index].standing = standing
             guard standing != .unsuitable else { continue }
-            shares.add(endpoints[index].distance, endpoints[index].warmWeight(now: now), isWell: standing == .well)
+            shares.add(
+                endpoints[index].distance, endpoints[index].weight, warmWeight: endpoints[index].warmWeight(now: now),
+                isWell: standing == .well)
         }
         return shares
     }

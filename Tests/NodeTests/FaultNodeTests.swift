@@ -83,7 +83,7 @@ import Testing
         #expect(status.output.contains("\"took_over\" : true"), "\(status)")
     }
 
-    @Test func aStopLetsFlowsEndAndTakesNoNewOnes() throws {
+    @Test func aStopServesOnUntilWhatWasThereHasEnded() throws {
         let node = lab.nodes[0]
         let ticker = try startTickerProcess("far")
         #expect(try eventually(5) { ticker.count() > 3 })
@@ -92,11 +92,12 @@ import Testing
         #expect(try eventually(3) { lab.daemonLogTail(node).contains("draining") })
         let carried = ticker.count()
         #expect(try eventually(3) { ticker.count() > carried + 5 }, "what was there goes on")
-        #expect(try !echoes("far"), "nothing new")
+        #expect(try echoes("far"), "nobody is refused for it")
         #expect(try lab.isReady(node) == false)
         ticker.process.end()
         #expect(try eventually(5) { lab.daemonProcesses(node).isEmpty })
         #expect(lab.daemonLogTail(node).contains("stopped"))
+        #expect(try !echoes("far"), "without a daemon nothing new")
         #expect(!FileManager.default.fileExists(atPath: node.statusSocket))
     }
 

@@ -25,52 +25,18 @@ package struct SignedStatement: Sendable {
         package let notAfter: Int64
     }
 
-    /// - Parameter now: seconds since the epoch.
+    /// - Parameters:
+    ///   - revoked: certificates that count no more.
+    ///   - now: seconds since the epoch.
     /// - Throws: `noCertificate` if the chain is malformed, `peerUnverified` if it does not lead to a trusted root or the signature is not of its
-    ///   key, `peerIdentity` if the certificate names no service.
-    package func author(trust: TrustBundle, now: Int64) throws(TLSFailure) -> Author {
-        guard (1...TLSCredential.maximumChain).contains(chainDER.count) else {
-            throw TLSFailure(.noCertificate, "a chain holds 1 to \(TLSCredential.maximumChain) certificates, not \(chainDER.count)")
+    ///   key, `peerIdentity` if the certificate names no service, `certificateRevoked`.
+    package func author(trust: TrustBundle, revoked: RevokedSerials = .none, now: Int64) throws(TLSFailure) -> Author {
+        let found = try ChainCheck.verify(chainDER, trust: trust, purpose: .client, revoked: revoked, time: now)
+        guard let identity = SPIFFEID(found.uri) else {
+            throw TLSFailure(.peerIdentity, "\(found.uri) is no service of a mesh")
         }
-        let leaf = try ParsedCertificate(der: chainDER[0])
-        try checkChain(leaf, trust, now: now)
-        guard X509_get_extension_flags(leaf.pointer) & UInt32(EXFLAG_CA) == 0 else {
-            throw TLSFailure(.peerIdentity, "a CA's certificate in place of a service's")
-        }
-        let identity = try PeerIdentity.read(leaf.pointer)
-        try checkSignature(leaf)
-        guard let notAfter = CertificateTime.seconds(X509_get0_notAfter(leaf.pointer)) else {
-            throw TLSFailure(.noCertificate, "the certificate of \(identity) has no readable validity")
-        }
-        return Author(identity: identity, notAfter: notAfter)
-    }
-
-    private func checkChain(_ leaf: borrowing ParsedCertificate, _ trust: TrustBundle, now: Int64) throws(TLSFailure) {
-        guard let stack = OPENSSL_sk_new_null(), let store = X509_STORE_CTX_new() else {
-            throw TLSFailure(.noCertificate, "no memory to check a chain")
-        }
-        defer {
-            X509_STORE_CTX_free(store)
-            while let certificate = OPENSSL_sk_pop(stack) { X509_free(OpaquePointer(certificate)) }
-            OPENSSL_sk_free(stack)
-        }
-        for der in chainDER.dropFirst() {
-            let certificate = try ParsedCertificate(der: der)
-            X509_up_ref(certificate.pointer)
-            guard OPENSSL_sk_push(stack, UnsafeRawPointer(certificate.pointer)) > 0 else {
-                X509_free(certificate.pointer)
-                throw TLSFailure(.noCertificate, "no memory to check a chain")
-            }
-        }
-        guard X509_STORE_CTX_init(store, trust.store, leaf.pointer, stack) == 1 else {
-            throw TLSFailure(.noCertificate, "a chain cannot be checked: \(ErrorQueue.takeText())")
-        }
-        X509_STORE_CTX_set_time(store, 0, time_t(now))
-        guard X509_verify_cert(store) == 1 else {
-            ErrorQueue.clear()
-            let why = String(cString: X509_verify_cert_error_string(Int(X509_STORE_CTX_get_error(store))))
-            throw TLSFailure(.peerUnverified, "the certificate (\(leaf.subject)) is refused: \(why)")
-        }
+        try checkSignature(ParsedCertificate(der: chainDER[0]))
+        return Author(identity: identity, notAfter: found.notAfter)
     }
 
     private func checkSignature(_ leaf: borrowing ParsedCertificate) throws(TLSFailure) {

@@ -130,12 +130,14 @@ package actor ConsulSource: RegistrySource {
 
     private func adoptTrust() async throws(StoreError) {
         guard let trust = await keys.trustBundle() else { throw .notReady("the authority's roots are not known yet") }
-        guard trust !== reader.check.trust else { return }
+        let revoked = await keys.revoked()
+        guard trust !== reader.check.trust || revoked != reader.check.revoked else { return }
         let isChange = reader.check.trust != nil && session != nil
         reader = ConsulRecordReader(
             prefix: options.prefix, namespace: namespace,
-            check: AnnouncementCheck(signatures: signatures, trustDomain: trustDomain, trust: trust))
-        if isChange { throw .outdated("the authority's roots changed") }
+            check: AnnouncementCheck(
+                signatures: signatures, trustDomain: trustDomain, trust: trust, revoked: revoked))
+        if isChange { throw .outdated("the authority's roots or revocations changed") }
     }
 
     private func lookRound() async throws(StoreError) {

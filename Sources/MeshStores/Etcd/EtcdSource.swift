@@ -95,13 +95,16 @@ package actor EtcdSource: RegistrySource {
     /// Signatures are checked against the roots of now; when those change, everything is judged anew.
     private func adoptTrust() async throws(StoreError) {
         guard let trust = await keys.trustBundle() else { throw .notReady("the authority's roots are not known yet") }
-        guard trust !== reader.check.trust else { return }
+        let revoked = await keys.revoked()
+        guard trust !== reader.check.trust || revoked != reader.check.revoked else { return }
         let isChange = reader.check.trust != nil
         reader = EtcdRecordReader(
-            keys: layout, namespace: namespace, check: AnnouncementCheck(signatures: signatures, trustDomain: trustDomain, trust: trust))
+            keys: layout, namespace: namespace,
+            check: AnnouncementCheck(
+                signatures: signatures, trustDomain: trustDomain, trust: trust, revoked: revoked))
         guard isChange else { return }
         following.begin()
-        throw .outdated("the authority's roots changed")
+        throw .outdated("the authority's roots or revocations changed")
     }
 
     private func converse(

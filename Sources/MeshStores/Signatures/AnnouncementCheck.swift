@@ -15,11 +15,13 @@ package struct AnnouncementCheck: Sendable {
     let trustDomain: String
     /// The roots; nil if signatures cannot be checked yet.
     let trust: TrustBundle?
+    let revoked: RevokedSerials
 
-    package init(signatures: Signatures, trustDomain: String, trust: TrustBundle?) {
+    package init(signatures: Signatures, trustDomain: String, trust: TrustBundle?, revoked: RevokedSerials = .none) {
         self.signatures = signatures
         self.trustDomain = trustDomain
         self.trust = trust
+        self.revoked = revoked
     }
 
     /// - Parameter now: seconds since the epoch.
@@ -32,7 +34,7 @@ package struct AnnouncementCheck: Sendable {
             guard announcement.isSigned else { throw .unsigned }
             guard let trust else { throw .badSignature }
             let identity = SPIFFEID(trustDomain: trustDomain, service: place.service)
-            validity = try announcement.check(place: place.description, service: identity, trust: trust, now: now)
+            validity = try announcement.check(place: place.description, service: identity, trust: trust, revoked: revoked, now: now)
         }
         let record = try AnnouncedEndpoint(reading: announcement.record).service(at: place, location: location)
         return (record, validity)

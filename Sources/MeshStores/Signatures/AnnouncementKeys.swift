@@ -8,6 +8,8 @@ package protocol AnnouncementKeys: Sendable {
     func statementKey(of service: ServiceIdentity) async -> StatementKey?
     /// The roots that others' certificates descend from; nil before they are known.
     func trustBundle() async -> TrustBundle?
+    /// Certificates that count no more.
+    func revoked() async -> RevokedSerials
 }
 
 extension IdentityStore: AnnouncementKeys {}

@@ -63,14 +63,16 @@ package struct SignedAnnouncement: Codable, Equatable {
     }
 
     /// Whether `service` itself says this. Times are left to the caller: they pass.
-    package func check(place: String, service: SPIFFEID, trust: TrustBundle, now: Int64) throws(AnnouncementRefusal) -> Validity {
+    package func check(
+        place: String, service: SPIFFEID, trust: TrustBundle, revoked: RevokedSerials = .none, now: Int64
+    ) throws(AnnouncementRefusal) -> Validity {
         guard let issued, let expires, let chain, let signature else { throw .unsigned }
         guard expires > issued, expires - issued <= Self.lifetime else { throw .stale }
         let statement = SignedStatement(
             statement: Self.statement(record, place: place, issued: issued, expires: expires), signature: Array(signature),
             chainDER: chain.map { Array($0) })
         let author: SignedStatement.Author
-        do throws(TLSFailure) { author = try statement.author(trust: trust, now: now) } catch {
+        do throws(TLSFailure) { author = try statement.author(trust: trust, revoked: revoked, now: now) } catch {
             throw error.reason == .peerIdentity ? .wrongIdentity : .badSignature
         }
         guard author.identity == service else { throw .wrongIdentity }

@@ -17,10 +17,11 @@ struct SignedAnnouncementTests {
     }
 
     private func check(
-        _ announcement: SignedAnnouncement, _ identities: TestIdentities, place: String = place, now: Int64? = nil
+        _ announcement: SignedAnnouncement, _ identities: TestIdentities, place: String = place, revoked: RevokedSerials = .none,
+        now: Int64? = nil
     ) async throws -> SignedAnnouncement.Validity {
         let trust = try #require(await identities.store.trustBundle())
-        return try announcement.check(place: place, service: wallet, trust: trust, now: now ?? self.now)
+        return try announcement.check(place: place, service: wallet, trust: trust, revoked: revoked, now: now ?? self.now)
     }
 
     @Test func theServiceItselfIsBelieved() async throws {
@@ -43,6 +44,16 @@ struct SignedAnnouncementTests {
         let stranger = try await TestIdentities(["wallet"])
         let announcement = try await signed(stranger)
         await #expect(throws: AnnouncementRefusal.badSignature) { try await check(announcement, identities) }
+    }
+
+    @Test func aRevokedCertificateVouchesForNothing() async throws {
+        let identities = try await TestIdentities(["wallet"])
+        let announcement = try await signed(identities)
+        let serial = try #require(await identities.store.credentials()[.of("wallet")]?.serial)
+        _ = try await check(announcement, identities, revoked: RevokedSerials(["00"]))
+        await #expect(throws: AnnouncementRefusal.badSignature) {
+            try await check(announcement, identities, revoked: RevokedSerials([serial]))
+        }
     }
 
     /// Every single byte counts: what is said, where it lies, for how long, by whom.

@@ -84,6 +84,8 @@ import Testing
         let own = lab.workload("both", on: "node-1")
         #expect(try lab.send(load("both:8080", seconds: 1), from: caller).instances == ["both-0": Int(rate)], "the own zone is nearest")
         try lab.stopService(own)
+        let away = try lab.send(load("both:8080", seconds: 1), from: caller)
+        #expect(away.succeeded == away.requests && away.instances.count == 2, "the other zone takes over: \(away)")
         try lab.stopService(lab.workload("both", on: "node-2"))
         let half = try lab.send(load("both:8080", seconds: 2), from: caller)
         #expect(half.succeeded == half.requests && half.instances == ["both-2": half.requests], "half of the other zone is dead: \(half)")

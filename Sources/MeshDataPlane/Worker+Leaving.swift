@@ -1,4 +1,5 @@
 internal import MeshRuntime
+internal import MeshSystem
 internal import MeshTypes
 
 /// The way out of a worker whose daemon ends: first its callers and peers are asked to come back on new connections while everything is
@@ -15,11 +16,19 @@ extension Worker {
         for tunnel in incoming { drain(tunnel) }
     }
 
+    /// Nanoseconds within which a new connection is expected to ask something.
+    private static let freshness: UInt64 = 1_000_000_000
+
+    /// It was accepted a moment ago, and its first request is on its way.
+    private func isFresh(_ caller: UnsafeMutablePointer<Caller>) -> Bool {
+        caller.pointee.freshSince != 0 && now &- caller.pointee.freshSince < Self.freshness
+    }
+
     /// Those that ask nothing now. An orderly end: a caller that sends a request just then learns that nobody took it.
     func closeIdleCallers() {
         var idle: [SlabHandle] = []
         callers.forEach { handle, caller in
-            guard caller.pointee.stage == .head, caller.pointee.headSince == 0, !caller.pointee.isStream else { return }
+            guard caller.pointee.stage == .head, caller.pointee.headSince == 0, !caller.pointee.isStream, !isFresh(caller) else { return }
             // What has come already is answered.
             if isQuiet(caller.pointee.end.socket) { idle.append(handle) }
         }
@@ -34,8 +43,13 @@ extension Worker {
             switch caller.pointee.stage {
             case .exchange: activity.count(busy: true, old: caller.pointee.exchange.started < since)
             case .classifying: activity.count(busy: true, old: false)
-            case .head: activity.count(busy: caller.pointee.headSince != 0, old: caller.pointee.headSince < since)
-            case .closing: activity.count(busy: false, old: false)
+            case .head:
+                let isAsking = caller.pointee.headSince != 0
+                activity.count(busy: isAsking || isFresh(caller), old: isAsking && caller.pointee.headSince < since)
+            // Until its last answer has reached it.
+            case .closing:
+                let isOwed = !caller.pointee.end.pending.isEmpty || TCPSocket.unacknowledged(caller.pointee.end.socket) > 0
+                activity.count(busy: isOwed, old: false)
             }
         }
         flows.forEach { _, flow in

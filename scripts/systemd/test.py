@@ -205,9 +205,10 @@ def main():
         enrol(alpha, beta)
         call(alpha, beta)
         say("enrolled units call each other, a stranger and plaintext are refused")
-        restart = "systemctl restart myelind.service"
-        under_load(alpha, "restart of the caller's daemon", lambda: alpha.run(restart))
-        under_load(alpha, "restart of the callee's daemon", lambda: beta.run(restart))
+        # The second one begins while connections are still moving from the first.
+        restart = "systemctl restart myelind.service; sleep 1; systemctl restart myelind.service; sleep 1; systemctl restart myelind.service"
+        under_load(alpha, "three restarts of the caller's daemon", lambda: alpha.run(restart))
+        under_load(alpha, "three restarts of the callee's daemon", lambda: beta.run(restart))
         under_load(alpha, "kill of the caller's daemon", lambda: killed(alpha))
         under_load(alpha, "kill of the callee's daemon", lambda: killed(beta))
         under_load(alpha, "upgrade of the caller's package", lambda: upgraded(alpha))

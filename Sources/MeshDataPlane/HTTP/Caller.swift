@@ -48,6 +48,8 @@ struct Caller: BitwiseCopyable {
     var hasUnreadInput = false
     var scanner = HeadScanner()
     var exchange = Exchange()
+    /// When the connection was accepted; 0 once it has asked something, and of streams.
+    var freshSince: UInt64 = 0
     /// When the head of a request began to come.
     var headSince: UInt64 = 0
     /// The earliest entry in the worker's timers that is known to be this connection's; 0 for none.

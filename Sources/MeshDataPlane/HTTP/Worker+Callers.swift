@@ -26,6 +26,7 @@ extension Worker {
             pointer.pointee.stage = .classifying
             schedule(caller, pointer, at: now + Self.sniffTimeout)
         }
+        pointer.pointee.freshSince = now
         watch(socket, .caller, caller)
     }
 
@@ -110,6 +111,7 @@ extension Worker {
         case .complete(let length):
             caller.pointee.scanner = HeadScanner()
             caller.pointee.headSince = 0
+            caller.pointee.freshSince = 0
             let head = UnsafeRawBufferPointer(rebasing: message[..<length])
             guard prepareExchange(handle, caller, head) else { return false }
             if isQueued {

@@ -51,6 +51,8 @@ struct EndpointState {
     func standing(for wish: EndpointWish, _ limits: BreakerSettings, sparesUnready: Bool, now: UInt64) -> Standing {
         if wish.tried.contains(id) || (wish.version != 0 && wish.version != version) { return .unsuitable }
         if sparesUnready, isUnready(now: now) { return .spared }
+        // A probe may fail: a request has one at most, and its further attempts go where all is well.
+        if !wish.tried.isEmpty { return breaker.isClosed ? .well : .passedOver }
         return wish.passes(breaker, limits, now: now) ? .well : .passedOver
     }
 

@@ -16,7 +16,7 @@ package struct DataPlaneOptions: Sendable {
     /// An idle tunnel is asked for a sign of life at this interval; without an answer until the next it is closed.
     package var keepalive = Duration.seconds(10)
     /// Endpoints that one flow tries before it is given up.
-    package var maximumAttempts = 3
+    package var maximumAttempts = 4
     /// How long an endpoint that could not be reached is passed over while others are left; twice as long each time, up to 8 s.
     package var ejection = Duration.seconds(1)
     /// Bytes for slow readers that one tunnel may hold before its connection window closes.

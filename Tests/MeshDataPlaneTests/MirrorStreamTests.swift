@@ -42,8 +42,9 @@ extension DataPlaneTests {
             let mesh = try await TwoNodes(
                 endpoints: [callee.address], policy: policy, speaks: .http2, isLocal: isLocal, versions: ["v1"])
             let caller = HTTP2End(try mesh.dial(), .client)
-            for _ in 0..<20 { #expect(caller.ask("GET /")?.field("x-connection") == ["0"]) }
-            #expect(mesh.mirrored(20).mirrorResults == [.sent: 20])
+            // Not more than may be under way at one moment, however slow the machine is.
+            for _ in 0..<16 { #expect(caller.ask("GET /")?.field("x-connection") == ["0"]) }
+            #expect(mesh.mirrored(16).mirrorResults == [.sent: 16])
             let connections = Set(callee.requests.map { "\($0.field("x-myelin-shadow")) \($0.connection)" })
             #expect(connections == ["[] 0", "[\"1\"] 1"])
         }

@@ -12,7 +12,7 @@ struct PeerProcessTests {
         return process
     }
 
-    @Test(.enabled(if: ControlGroup.own() != nil, "this machine has no cgroup v2"))
+    @Test(.enabled(if: ControlGroup.own() != nil || ProcessInfo.processInfo.environment["CI"] == "true", "this machine has no cgroup v2"))
     func findsTheCgroupOfARunningProcess() throws {
         #expect(try PeerProcess(id: getpid()).cgroup() == ControlGroup.own())
     }

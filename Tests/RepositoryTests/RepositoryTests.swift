@@ -51,6 +51,17 @@ struct RepositoryTests {
         #expect(Repository.tests.filter { $0.text.contains("\n@test" + "able ") }.map(\.path) == [])
     }
 
+    /// What lacks its ground is skipped for a user, and fails in CI.
+    @Test func noTestIsSkippedInCI() {
+        let mark = ".enabled(" + "if:"
+        let skipped = Repository.tests.flatMap { file in
+            file.text.split(separator: "\n").filter { $0.contains(mark) && !$0.contains("environment[\"CI\"]") }.map {
+                "\(file.path): \($0)"
+            }
+        }
+        #expect(skipped == [])
+    }
+
     @Test func kernelFilesNameTheirLicence() {
         #expect(
             Repository.kernel.filter { !$0.text.prefix(200).contains("SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause") }.map(\.path)

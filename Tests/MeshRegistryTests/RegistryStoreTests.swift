@@ -104,7 +104,7 @@ import Testing
     /// Whoever answers first: what counts is what each says last.
     @Test(arguments: [UInt64](1...25))
     func theOrderOfArrivalMakesNoDifference(seed: UInt64) async {
-        var random = SeededRandom(seed)
+        var random = FastRandom(seed: seed)
         let kinds: [SourceName.Kind] = [.files, .embedded, .etcd, .consul, .dns]
         let last = Dictionary(
             uniqueKeysWithValues: kinds.map { kind in

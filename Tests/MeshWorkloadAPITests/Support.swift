@@ -117,3 +117,12 @@ struct LeafMaker {
             spiffeID: named ?? uris.first ?? "", chain: leaf, key: Array((otherKey ?? key).derRepresentation), bundle: try bundle)
     }
 }
+
+/// Waits until `condition` holds, ten seconds at most.
+func eventually(_ condition: () -> Bool) async -> Bool {
+    for _ in 0..<1000 {
+        if condition() { return true }
+        try? await Task.sleep(for: .milliseconds(10))
+    }
+    return false
+}

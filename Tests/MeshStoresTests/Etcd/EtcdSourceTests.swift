@@ -34,6 +34,23 @@ struct EtcdSourceTests {
         }
     }
 
+    /// A node may write at its own key: a workload there would get it another's certificate.
+    @Test func whatANodeWritesOfItselfPlacesNothing() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities([])
+        let node = #"{"nodes":[{"name":"node-9","address":"10.0.0.9"}]"#
+        let workload = #"{"service":"wallet","node":"node-9","cgroup":"/a"}"#
+        etcd.put("/myelin/services/default/wallet", Self.wallet)
+        etcd.put("/myelin/nodes/node-9", node + #","workloads":["# + workload + "]}")
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            try await reports.wait("the refusal") { records, note in records.services.count == 1 && note.dropped.count == 1 }
+            let known = try #require(await reports.records)
+            #expect(known.workloads.isEmpty && known.nodes.isEmpty)
+            etcd.put("/myelin/nodes/node-9", node + "}")
+            try await reports.wait("the node alone") { records, note in records.nodes.count == 1 && note.dropped.isEmpty }
+        }
+    }
+
     @Test func announcementsComeAndGoWithTheirNode() async throws {
         let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])

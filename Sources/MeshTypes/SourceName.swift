@@ -17,6 +17,14 @@ package struct SourceName: Hashable, Sendable, Comparable, CustomStringConvertib
             case .files, .etcd, .consul, .dns: false
             }
         }
+
+        /// Set by this node's own operator and what runs here: other nodes are told of what it has on this node.
+        package var isAnnounced: Bool {
+            switch self {
+            case .files, .embedded, .discovery: true
+            case .etcd, .consul, .dns: false
+            }
+        }
     }
 
     package let kind: Kind

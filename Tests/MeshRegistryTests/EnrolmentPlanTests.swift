@@ -75,6 +75,16 @@ import Testing
         #expect(plan.remarks.contains { $0.contains("has no endpoint on node-1") })
     }
 
+    @Test func itsOperatorLearnsHowOthersKnowOfIt() throws {
+        let alone = try EnrolmentPlan(request(), UnitFacts(Self.running), place(knowsNode: true))
+        #expect(alone.remarks.contains { $0.contains("copy /etc/myelin/registry/enrolled-wallet.service.yaml") })
+        var place = place(knowsNode: true)
+        (place.store, place.asksAuthority) = ("etcd", true)
+        let joined = try EnrolmentPlan(request(), UnitFacts(Self.running), place)
+        #expect(joined.remarks.contains { $0.contains("by etcd") } && joined.remarks.allSatisfy { !$0.contains("copy") })
+        #expect(joined.remarks.contains { $0.contains("name node-1 among the `nodes` of wallet") })
+    }
+
     @Test func namespacesOfItsOwnAreKept() throws {
         var own = try request()
         own.address = IPAddress("10.88.1.2")

@@ -20,13 +20,14 @@ enum Records {
     }
 
     static func endpoint(
-        _ address: String, node: String? = "n1", draining: Bool = false, announcer: String? = nil
+        _ address: String, node: String? = "n1", tunnel: SocketAddress? = nil, draining: Bool = false, announcer: String? = nil
     )
         -> RegistryRecords.EndpointRecord
     {
         let socket = SocketAddress(address)!
         return RegistryRecords.EndpointRecord(
-            address: socket.ip, port: socket.port, node: node, isDraining: draining, announcer: announcer, location: place("at:\(address)"))
+            address: socket.ip, port: socket.port, node: node, tunnel: tunnel, isDraining: draining, announcer: announcer,
+            location: place("at:\(address)"))
     }
 
     static func service(

@@ -134,6 +134,35 @@ import Testing
         #expect(states.allSatisfy { $0 == states[0] }, "seed \(seed)")
     }
 
+    /// What its operator wrote, what registered and what was found, on this node; nothing that others told.
+    @Test func othersAreToldOfWhatThisNodeDeliversTo() async {
+        let announced = Mutex<NodeAnnouncement?>(nil)
+        let store = RegistryStore(
+            NodeConfiguration.Registry(), node: itself, archive: nil, note: { _ in }, apply: { _ in },
+            announce: { newest in announced.withLock { $0 = newest } })
+        let peer = SocketAddress(ip: IPAddress("10.0.0.9")!, port: 15008)
+        let wallet = Records.service(
+            "wallet", port: 80, .http,
+            [
+                Records.endpoint("10.1.0.1:8080"), Records.endpoint("10.1.0.2:8080", node: "n2"),
+                Records.endpoint("10.1.0.3:8080", tunnel: peer),
+            ])
+        let files = Records.all(
+            nodes: [Records.node("n1"), Records.node("n2", "10.0.0.2")], services: [wallet], workloads: [Records.workload("wallet", "/w")])
+        await store.receive(report(files), from: SourceName(.files))
+        await store.receive(
+            report(Records.all(services: [Records.service("found", .auto, [Records.endpoint("10.1.0.4:80")])])),
+            from: SourceName(.discovery))
+        await store.receive(
+            report(Records.all(services: [Records.service("told", .auto, [Records.endpoint("10.1.0.5:80")])])), from: SourceName(.etcd))
+        await store.flush()
+        let endpoints = announced.withLock { $0?.endpoints ?? [] }
+        #expect(
+            endpoints.map { "\($0.service.name) \($0.address) \($0.servicePort) \($0.applicationProtocol)" }.sorted() == [
+                "found 10.1.0.4:80 80 auto", "wallet 10.1.0.1:8080 80 http",
+            ])
+    }
+
     @Test func theOperatorsOrderDecides() async {
         var configuration = NodeConfiguration.Registry()
         configuration.order = [SourceName(.consul), SourceName(.etcd, instance: "west")]

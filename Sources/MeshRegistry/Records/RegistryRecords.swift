@@ -14,6 +14,18 @@ package struct RegistryRecords: Sendable, Equatable {
     /// Of all kinds, endpoints included.
     package var count: Int { nodes.count + workloads.count + services.reduce(services.count) { $0 + $1.endpoints.count } }
 
+    /// What the daemon of `node` delivers to: its endpoints, without those that have an HBONE peer of their own.
+    func delivered(by node: String) -> RegistryRecords {
+        var records = RegistryRecords()
+        records.nodes = nodes.filter { $0.node.name == node }
+        records.services = services.compactMap { service in
+            var service = service
+            service.endpoints.removeAll { $0.node != node || $0.tunnel != nil }
+            return service.endpoints.isEmpty ? nil : service
+        }
+        return records
+    }
+
     package mutating func append(_ other: RegistryRecords) {
         nodes += other.nodes
         services += other.services

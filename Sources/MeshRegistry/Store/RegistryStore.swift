@@ -193,7 +193,7 @@ package actor RegistryStore {
             state = merge.state
             await apply(merge.state)
         }
-        let own = sources.filter(\.name.kind.isLocal)
+        let own = sources.filter(\.name.kind.isAnnounced).map { (name: $0.name, records: $0.records.delivered(by: node.name)) }
         let found = RegistryMerge(own, itself: node, isDraining: isDraining).state
         await announce(NodeAnnouncement(found, of: node, isDraining: isDraining || isLeaving))
     }

@@ -110,7 +110,16 @@ package struct EnrolmentPlan: Sendable {
         if !place.hasPolicy {
             remarks.append("no policy: \(request.service.name) may call nothing, until there is a file for it in the policy directory")
         }
-        remarks.append("other nodes learn of it by their own registry: copy \(Self.recordFile(request.unit, place.registry)) to them")
+        if let store = place.store {
+            remarks.append("other nodes learn of it by \(store)")
+        } else {
+            remarks.append("other nodes learn of it by their own registry: copy \(Self.recordFile(request.unit, place.registry)) to them")
+        }
+        if place.asksAuthority {
+            remarks.append(
+                "the authority's registry must name \(place.node) among the `nodes` of \(request.service.name), or it gives no certificate for it here"
+            )
+        }
     }
 }
 

@@ -36,6 +36,10 @@ package struct EnrolmentPlace: Sendable {
     /// That record has an endpoint on this node.
     package let hasEndpoint: Bool
     package let hasPolicy: Bool
+    /// Where this node announces its endpoints; nil if nowhere.
+    package var store: String?
+    /// Its certificates come from the authority of another node.
+    package var asksAuthority = false
 
     package init(
         node: String, address: IPAddress, zone: String, region: String, tunnelPort: UInt16, registry: String, unitDirectory: String,

@@ -86,7 +86,7 @@ struct EnrolCommand: ParsableCommand {
             try UnitFiles.systemctl(["show", "--property=" + UnitFacts.properties.joined(separator: ","), "--", unit.text]))
         let ownsNode = FileManager.default.fileExists(atPath: EnrolmentPlan.nodeFile(directory))
         let record = known.service(request.service)
-        let place = EnrolmentPlace(
+        var place = EnrolmentPlace(
             node: node.node.name, address: node.node.address, zone: node.node.zone, region: node.node.region, tunnelPort: node.tunnel.port,
             registry: directory, unitDirectory: options.units, knowsNode: known.nodes[node.node.name] != nil && !ownsNode,
             knowsService: record != nil,
@@ -94,6 +94,8 @@ struct EnrolCommand: ParsableCommand {
             hasPolicy: [".yaml", ".yml"].contains {
                 FileManager.default.fileExists(atPath: "\(node.policy)/\(request.service.name)\($0)")
             })
+        place.store = node.registry.stores.announced
+        place.asksAuthority = !node.authority.servers.isEmpty
         let plan = try EnrolmentPlan(request, facts, place)
         _ = try RegistryTrial.load(
             directory, namespace: node.namespace, with: plan.files.filter { $0.path.hasPrefix(directory + "/") })

@@ -14,3 +14,11 @@ extension NodeConfiguration {
         }
     }
 }
+
+extension NodeConfiguration.Stores {
+    /// The stores that this node announces its endpoints in; nil if there are none.
+    var announced: String? {
+        let names = [etcd?.exchange.publish == true ? "etcd" : nil, consul?.exchange.publish == true ? "Consul" : nil].compactMap(\.self)
+        return names.isEmpty ? nil : names.joined(separator: " and ")
+    }
+}

@@ -66,7 +66,7 @@ node-tests: ## tests with real kernel programs and namespaces, as root, one by o
 	@scripts/peers.sh .build/peers
 	@$(PHASE) "node tests" scripts/node-tests.sh $(CONFIG) '$(ROOT_TESTS)'
 
-check: lint test ## what CI runs: lint and test
+check: lint test systemd-test ## what CI runs: lint, test and systemd-test
 
 format: ## rewrite Swift and C in the project's style
 	$(SWIFT) format --configuration .swift-format --in-place --parallel --recursive $(SWIFT_FILES)

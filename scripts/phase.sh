@@ -35,6 +35,6 @@ if [ $status -eq 0 ]; then
 else
     echo "== $name: FAILED with status $status after ${took} s" >&2
     # What a reader of a long log looks for: the tests that failed with their reasons, and errors of compilers and scripts.
-    { echo "  $name:" && grep -A3 -E '✘|: error:|^error:' "$log" | head -60; } >>"$failures"
+    { echo "  $name:" && grep -A3 -E '✘|: error:|^error:|^FAILED:' "$log" | head -60; } >>"$failures"
 fi
 exit $status

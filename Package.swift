@@ -120,7 +120,7 @@ let package = Package(
         program("myelinctl", ["MeshTypes", "MeshConfig", "MeshRegistry", "MeshAdmin", "MeshTelemetry", "MeshSystem", arguments]),
         program("myelin-lab", ["MeshLab", arguments]),
         program("myelin-load", ["MeshTypes", "MeshSystem", arguments, crypto]),
-        program("myelin-bench", ["MeshLab", arguments]),
+        program("myelin-bench", ["MeshTypes", "MeshIdentity", "MeshRegistry", "MeshStores", "MeshLab", arguments]),
 
         // What must hold of every input: replayed by the tests, and run by the driver that `make fuzz` builds.
         .target(

@@ -59,6 +59,8 @@ linux-perf|counts user instructions, where the processor lets it
 libnginx-mod-stream|nginx as a TCP proxy to compare with
 python3-venv|Envoy to compare with comes from PyPI
 util-linux|taskset pins processes to cores
+etcd-server|a store that the registry reads
+etcd-client|writes records into etcd as an operator would
 "
 deb_packages="
 dpkg-dev|makes the package and finds what it depends on

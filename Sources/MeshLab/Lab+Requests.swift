@@ -59,6 +59,36 @@ extension Lab {
         }
     }
 
+    /// Waits until every worker of the node decides by the newest snapshot.
+    package func awaitAdoption(_ node: LabNode, timeout: Duration = .seconds(10)) throws(LabError) {
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            let now = try generations(node)
+            if now.adopted.allSatisfy({ $0 >= now.published }) { return }
+            guard ContinuousClock.now < deadline else {
+                throw LabError("the workers of \(node.name) do not adopt snapshot \(now.published)")
+            }
+            usleep(5_000)
+        }
+    }
+
+    private struct Link: Decodable {
+        struct Statistics: Decodable {
+            struct Direction: Decodable { let bytes: Int }
+            let rx: Direction
+        }
+        let stats64: Statistics
+    }
+
+    /// Bytes that have reached the node from the others so far.
+    package func receivedBytes(_ node: LabNode) throws(LabError) -> Int {
+        let result = try runOnNode(node, ["ip", "-s", "-j", "link", "show", "uplink"])
+        guard let links = try? JSONDecoder().decode([Link].self, from: Data(result.output.utf8)), let link = links.first else {
+            throw LabError("the uplink of \(node.name) cannot be counted", result.description)
+        }
+        return link.stats64.rx.bytes
+    }
+
     private static let reload = Duration.seconds(10)
 
     private struct Generations: Decodable {

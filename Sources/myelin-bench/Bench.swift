@@ -33,6 +33,12 @@ final class Bench {
                 report.notMeasured.append("mesh of \(size) endpoints: \(error)")
             }
         }
+        if let size = plan.sharedRegistry {
+            say("registry of \(size) endpoints in etcd")
+            do { report.sharedRegistry = try SharedRegistry.measure(size) } catch {
+                report.notMeasured.append("registry of \(size) endpoints in etcd: \(error)")
+            }
+        }
         return report
     }
 

@@ -6,7 +6,8 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "myelin-bench",
         abstract: "Measures Myelin against Envoy, HAProxy and nginx, paired and interleaved, one core for the proxies.",
-        discussion: "Needs root. Only ratios within one run and CPU per operation mean anything: machines are shared and noisy."
+        discussion: "Needs root. Only ratios within one run and CPU per operation mean anything: machines are shared and noisy.",
+        subcommands: [AnnounceCommand.self]
     )
 
     @Option(help: "Envoy's binary; without it Envoy is not measured.")
@@ -22,7 +23,10 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "How often everything is measured; the median counts.")
     var rounds: Int?
     @Option(
-        help: "Only these tables (plain, pair, same-node, http, http-pair, http2, http2-pair, and mesh for its size), separated by commas.")
+        help: """
+            Only these tables (plain, pair, same-node, http, http-pair, http2, http2-pair, mesh for its size, registry for one in etcd), \
+            separated by commas.
+            """)
     var tables: String?
     @Option(help: "Only these contenders, separated by commas.")
     var contenders: String?
@@ -38,6 +42,7 @@ struct BenchCommand: ParsableCommand {
         let chosen = tables.map { Set($0.split(separator: ",").map(String.init)) }
         plan.tables = Table.allCases.filter { chosen?.contains($0.rawValue) ?? true }
         plan.meshSizes = chosen?.contains("mesh") ?? true ? (quick ? MeshSize.quickSizes : MeshSize.sizes) : []
+        if chosen?.contains("registry") ?? true { plan.sharedRegistry = quick ? SharedRegistry.quickSize : SharedRegistry.size }
         let wanted = contenders.map { Set($0.split(separator: ",").map(String.init)) }
         let binaries = Binaries(envoy: envoy, haproxy: haproxy, nginx: nginx, nghttpd: nghttpd)
 

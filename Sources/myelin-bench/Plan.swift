@@ -8,6 +8,8 @@ struct Plan {
     var idleConnections: Int
     /// Endpoints of the meshes whose snapshots are measured.
     var meshSizes: [Int] = []
+    /// Endpoints of the mesh whose registry is in etcd.
+    var sharedRegistry: Int?
 
     static let quick = Plan(rounds: 2, seconds: 0.7, idleConnections: 500)
     static let full = Plan(rounds: 5, seconds: 3, idleConnections: 2000)

@@ -39,6 +39,7 @@ struct Report: Codable {
     var memory: [Memory] = []
     var instructions: [InstructionCount] = []
     var meshSizes: [MeshSize] = []
+    var sharedRegistry: SharedRegistry?
     var notMeasured: [String] = []
 
     struct Machine: Codable {

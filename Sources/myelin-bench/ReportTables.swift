@@ -5,7 +5,7 @@ extension Report {
     func tables() -> String {
         var text = ""
         for table in Table.allCases where samples.contains(where: { $0.table == table }) { text += self.text(of: table) }
-        text += meshSizeTable()
+        text += meshSizeTable() + sharedRegistryTable()
         text += targetLines()
         if !notMeasured.isEmpty {
             text += "\nNot measured:\n" + notMeasured.map { "  - \($0)\n" }.joined()

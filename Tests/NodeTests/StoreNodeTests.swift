@@ -10,7 +10,7 @@ import Testing
     private let farCaller: Workload
     private let here: Workload
     private let there: Workload
-    private let etcd: Process
+    private let etcd: LabStore
 
     /// Writes down when it began to listen, in seconds; answers with its own address.
     private static func program(_ times: String) -> String {
@@ -32,12 +32,11 @@ import Testing
 
     private static let callee = #"{"service":"callee","port":7000,"protocol":"http","nodes":["node-1","node-2"]}"#
     private static let listening = NSTemporaryDirectory() + "myelin-store-test"
-    /// The wire's own address: beyond both nodes.
-    private static let server = "http://10.87.0.254:2379"
 
     init() throws {
         var nodes = Topology.twoNodes + [Topology.Node(name: "node-3", zone: "zone-c", region: "region")]
         for (index, node) in nodes.map(\.name).enumerated() {
+            nodes[index].registry = .store
             nodes[index].extraConfiguration = """
                 discovery:
                   - {cgroup: "/myelin-lab/store/\(node)/workloads/caller-{index}", service: caller}
@@ -58,43 +57,18 @@ import Testing
         lab = try Lab.raise(topology, name: "store")
         (caller, farCaller) = (lab.workload("caller", on: "node-1"), lab.workload("caller", on: "node-3"))
         (here, there) = (lab.workload("calleea"), lab.workload("calleeb"))
-        etcd = try Self.startStore(lab)
+        etcd = try LabStore(lab)
         try lab.write(policy: "allow: []\nbalance: round_robin\n", of: "callee")
-        for node in lab.nodes {
-            let file = "registry:\n  etcd: {servers: [\"\(Self.server)\"], lease: 3s}\n"
-            let text = try String(contentsOfFile: node.configurationFile, encoding: .utf8)
-            try text.replacing("registry: \(node.registryDirectory)\n", with: file)
-                .write(toFile: node.configurationFile, atomically: true, encoding: .utf8)
-        }
         // What an operator says: which services there are, and where they may run. Only then the authority gives nodes their certificates.
-        let records = ["caller": #"{"service":"caller","port":7009,"nodes":"any"}"#, "callee": Self.callee]
-        for (service, record) in records {
-            let put = ["env", "ETCDCTL_API=3", "etcdctl", "--endpoints", Self.server, "put", "/myelin/services/default/\(service)", record]
-            _ = try eventually { try lab.runOnNode(lab.node("node-1"), put).succeeded }
-        }
+        try etcd.declare("caller", #"{"service":"caller","port":7009,"nodes":"any"}"#)
+        try etcd.declare("callee", Self.callee)
         try lab.startDaemons()
     }
 
     deinit {
-        etcd.terminate()
-        etcd.waitUntilExit()
+        etcd.kill()
         try? lab.lower()
         try? FileManager.default.removeItem(atPath: Self.listening)
-    }
-
-    private static func startStore(_ lab: Lab) throws -> Process {
-        let etcd = Process()
-        let data = lab.directory + "/etcd"
-        etcd.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        etcd.arguments = [
-            "ip", "netns", "exec", "myl-\(lab.name)-wire", "/usr/bin/etcd", "--data-dir", data, "--listen-client-urls", server,
-            "--advertise-client-urls", server, "--listen-peer-urls", "http://10.87.0.254:2380", "--initial-advertise-peer-urls",
-            "http://10.87.0.254:2380", "--initial-cluster", "default=http://10.87.0.254:2380",
-        ]
-        etcd.standardOutput = FileHandle.nullDevice
-        etcd.standardError = FileHandle.nullDevice
-        try etcd.run()
-        return etcd
     }
 
     private func eventually(_ seconds: Double = 15, _ condition: () throws -> Bool) throws -> Bool {
@@ -154,8 +128,7 @@ import Testing
         #expect(try #require(answered) - began < 1)
 
         // etcd dies: calls go on, and the node says what is wrong.
-        kill(etcd.processIdentifier, SIGKILL)
-        etcd.waitUntilExit()
+        etcd.kill()
         #expect(try eventually { try control(["registry"]).contains("failing") }, "\(state())")
         let before = try String(contentsOfFile: load.output, encoding: .utf8).count
         sleep(4)

@@ -40,7 +40,7 @@ struct NodeDocuments {
             namespace: \(plan.topology.namespace)
             state: \(node.directory)/state
             run: \(node.directory)/run
-            registry: \(node.registryDirectory)
+            registry: \(registry(node))
             policy: \(node.policyDirectory)
             aliases: {\(aliases)}
             workers: \(node.workers)
@@ -57,6 +57,15 @@ struct NodeDocuments {
             log: {access: \(node.logsAccess ? node.accessLog : "off"), level: info}
             \(node.extraConfiguration)
             """
+    }
+
+    private func registry(_ node: LabNode) -> String {
+        let store = "etcd: {servers: [\"\(LabStore.server)\"], lease: \(LabStore.leaseSeconds)s}"
+        return switch node.registry {
+        case .files: node.registryDirectory
+        case .store: "{\(store)}"
+        case .filesAndStore: "{files: \(node.registryDirectory), \(store)}"
+        }
     }
 
     private func authority(_ node: LabNode) -> String {

@@ -39,8 +39,12 @@ package struct Topology: Codable, Sendable {
         package var agent: String?
         /// Keys of `dns:` beside the domain.
         package var names = "upstream: [10.87.0.254]"
+        package var registry = Registry.files
         /// Lines to append to this node's node.yaml, for tests of the configuration.
         package var extraConfiguration = ""
+
+        /// Where the node has its records from; a store is the laboratory's (`LabStore`).
+        package enum Registry: String, Codable, Sendable { case files, store, filesAndStore }
 
         package init(name: String, zone: String, region: String) {
             self.name = name

@@ -38,6 +38,7 @@ package struct LabNode: Sendable, Hashable {
     package let logsAccess: Bool
     let names: String
     package let agent: String?
+    let registry: Topology.Node.Registry
     package let extraConfiguration: String
 
     package var ipv4: String { "10.88.\(number).1" }

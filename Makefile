@@ -28,6 +28,9 @@ ROOT_TESTS := ^(NodeTests|MeshBPFTests)\.
 # Tests of servers and clients that await each other, one module after the other: beside tests that block threads they would wait for those.
 SERVER_TESTS := MeshAdminTests MeshAuthorityTests MeshStoresTests MeshWorkloadAPITests MeshIdentityTests
 
+# Takes all processors for seconds: beside it leases of other tests would end.
+SCALE_TESTS := ^MeshStoresTests\.EtcdScaleTests
+
 .PHONY: help setup build bpf test unit node-tests deb systemd-test check format lint demo demo-down lab lab-down bench fuzz install uninstall clean
 
 help: ## list the targets (this text)
@@ -58,8 +61,10 @@ unit: ## unit tests and the repository's own lint, in parallel, without privileg
 	@$(PHASE) "unit tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --skip '$(ROOT_TESTS)' \
 		$(foreach module,$(SERVER_TESTS),--skip '^$(module)\.')
 	@for module in $(SERVER_TESTS); do \
-		$(PHASE) "$$module" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --filter "^$$module\."; \
+		$(PHASE) "$$module" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --parallel --filter "^$$module\." \
+			--skip '$(SCALE_TESTS)'; \
 	done
+	@$(PHASE) "scale tests" $(SWIFT) test -c $(CONFIG) --skip-build --disable-xctest --filter '$(SCALE_TESTS)'
 
 node-tests: ## tests with real kernel programs and namespaces, as root, one by one (after `make build`)
 	@scripts/envoy.sh .build/peers

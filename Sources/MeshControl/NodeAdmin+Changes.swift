@@ -32,7 +32,7 @@ extension NodeAdmin {
                 throw RegistrationFailure(
                     .unknown, "no source \"\(SourceName(text).map { "\($0)" } ?? "?")\" is held", advice: "see `myelinctl registry`")
             }
-            return "\(name) is right to have no records"
+            return "\(name) is right to have lost its records"
         case .drainNode(let isDraining):
             await registry.store.drain(isDraining)
             return isDraining ? "the endpoints of this node take no new calls" : "the endpoints of this node take calls again"

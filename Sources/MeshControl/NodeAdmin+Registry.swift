@@ -28,7 +28,11 @@ extension NodeAdmin {
             switch status.condition {
             case .waiting, .healthy: (nil, nil)
             case .failing(let failure): ("\(failure.what) [\(failure.code.rawValue)]", failure.advice)
-            case .suspiciousEmpty: ("all its records are gone at once", "if that is right: myelinctl registry accept \(status.name)")
+            case .held:
+                (
+                    "its records, or most of what operators declared in it, are gone at once: what was there stays in force",
+                    "if that is right: myelinctl registry accept \(status.name); if not: restore the store"
+                )
             }
         return SourceView(
             name: "\(status.name)", rank: status.rank, state: status.condition.code, since: status.since.formatted(.iso8601),
@@ -86,7 +90,7 @@ extension NodeAdmin {
         let name = "registry \(source.name)"
         let kept = "\(source.records) records" + (source.ageSeconds.map { ", \($0) s old," } ?? "") + " stay in force"
         switch source.state {
-        case "failing", "suspicious_empty":
+        case "failing", "held":
             return CheckView(name, .error, "since \(source.since): \(source.failure ?? ""); \(kept)", remedy: source.remedy ?? "")
         case "waiting":
             return CheckView(
@@ -119,7 +123,7 @@ extension NodeAdmin {
                 samples: samples { $0.condition == .healthy ? 1 : 0 }),
             MetricFamily(
                 name: "myelin_registry_source_held", help: "Whether a source lost all its records at once and is not believed yet.",
-                kind: .gauge, samples: samples { $0.condition == .suspiciousEmpty ? 1 : 0 }),
+                kind: .gauge, samples: samples { $0.condition == .held ? 1 : 0 }),
             MetricFamily(
                 name: "myelin_registry_source_records", help: "Records of a source that are in force.", kind: .gauge,
                 samples: samples { Double($0.records) }),

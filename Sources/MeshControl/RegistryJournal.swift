@@ -17,12 +17,12 @@ struct RegistryJournal: Sendable {
             log.notice("a registry source answers", metadata: ["source": "\(source)", "records": "\(records)"])
         case .held(let source, let kept, let grace):
             log.error(
-                "all records of a registry source are gone at once: they stay in force for now",
+                "records of a registry source are gone at once: they stay in force for now",
                 metadata: [
                     "source": "\(source)", "records": "\(kept)", "for": "\(grace)",
                     "advice": "if that is right: myelinctl registry accept \(source)",
                 ])
-        case .emptied(let source): log.warning("a registry source without records is believed", metadata: ["source": "\(source)"])
+        case .emptied(let source): log.warning("a registry source that lost its records is believed", metadata: ["source": "\(source)"])
         case .remembered(let source, let records):
             log.notice(
                 "records of a registry source are those from before the start", metadata: ["source": "\(source)", "records": "\(records)"])

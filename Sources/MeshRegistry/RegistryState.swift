@@ -49,9 +49,12 @@ package struct ServiceRecord: Sendable, Hashable {
     package internal(set) var draining: [Endpoint] = []
     package let location: RuleLocation
 
+    /// Nobody calls it, as far as is known.
+    private static let unknownPort: UInt16 = 80
+
     init(_ record: RegistryRecords.Service) {
         identity = record.identity
-        port = record.port
+        port = record.port > 0 ? record.port : Self.unknownPort
         applicationProtocol = record.applicationProtocol
         team = record.team
         version = record.version

@@ -13,9 +13,23 @@ struct StoreCatalog {
         /// A service with the one endpoint that something else registered, and perhaps the node of it.
         case foreign(RegistryRecords)
         case dropped(AnnouncementRefusal, DocumentErrors)
+
+        /// The node that announced it, or announced itself by it.
+        var announcer: String? {
+            switch self {
+            case .records(let records): records.nodes.first?.announcer
+            case .endpoint(let service, _): service.endpoints.first?.announcer
+            case .foreign, .dropped: nil
+            }
+        }
     }
 
     private var entries: [String: Entry] = [:]
+    /// Keys of what the store takes for left behind by a node that fell silent.
+    private var silent: Set<String> = []
+    /// What nodes announced, and the store has not kept over an interruption: they could not reach it either, so that is no word of theirs. It holds
+    /// until its node has announced itself again, or the grace ends.
+    private var kept: [String: Entry] = [:]
     /// How many are left out now, by reason.
     private(set) var refusals: [AnnouncementRefusal: Int] = [:]
     /// Seconds since the epoch: then some record begins or ends to hold.
@@ -26,10 +40,38 @@ struct StoreCatalog {
 
     subscript(key: String) -> Entry? {
         get { entries[key] }
-        set { entries[key] = newValue }
+        set {
+            entries[key] = newValue
+            silent.remove(key)
+            kept[key] = nil
+        }
     }
 
-    mutating func removeAll() { entries.removeAll(keepingCapacity: true) }
+    /// What a node left that the store takes for silent by now.
+    mutating func set(_ key: String, silent entry: Entry) {
+        keep(key)
+        entries[key] = entry
+        silent.insert(key)
+    }
+
+    /// It is gone since an interruption.
+    mutating func lose(_ key: String) {
+        keep(key)
+        entries[key] = nil
+        silent.remove(key)
+    }
+
+    /// All of it is gone, or will be read again.
+    mutating func loseAll() {
+        for key in entries.keys { keep(key) }
+        entries.removeAll(keepingCapacity: true)
+        silent = []
+    }
+
+    private mutating func keep(_ key: String) {
+        guard let entry = entries[key], entry.announcer != nil, !silent.contains(key) else { return }
+        kept[key] = entry
+    }
 
     /// Everything that holds at `now`, each service once: an operator's record says its port and protocol, and failing that the first of those
     /// that announce it.
@@ -43,8 +85,9 @@ struct StoreCatalog {
         nextChange = .max
         var announced: [RegistryRecords.Service] = []
         var foreignNodes: [RegistryRecords.NodeRecord] = []
+        settle(now, grace)
         // In order of their keys, so that every node and every report prefers the same.
-        for (_, entry) in entries.sorted(by: { $0.key < $1.key }) {
+        for (_, entry) in entries.merging(kept, uniquingKeysWith: { _, kept in kept }).sorted(by: { $0.key < $1.key }) {
             switch entry {
             case .records(let records): collected.append(records)
             case .endpoint(let service, let validity):
@@ -68,6 +111,19 @@ struct StoreCatalog {
         return (collected, dropped)
     }
 
+    /// Forgets what was kept of nodes that have spoken since, and of all when the grace is over.
+    private mutating func settle(_ now: Int64, _ grace: ExpiryGrace?) {
+        guard !kept.isEmpty else { return }
+        guard let grace, now < grace.end else {
+            kept = [:]
+            return
+        }
+        let speaking = Set(
+            entries.compactMap { key, entry in if case .records = entry, !silent.contains(key) { entry.announcer } else { nil } })
+        kept = kept.filter { _, entry in !speaking.contains(entry.announcer ?? "") }
+        if !kept.isEmpty { nextChange = min(nextChange, grace.end) }
+    }
+
     private static func add(_ announced: [RegistryRecords.Service], to collected: inout RegistryRecords) {
         var places: [ServiceIdentity: Int] = [:]
         for (index, service) in collected.services.enumerated() where places[service.identity] == nil { places[service.identity] = index }
@@ -88,7 +144,8 @@ struct StoreCatalog {
     }
 }
 
-/// Nodes cannot sign again while the store is away. When it is back, each needs a moment; until then, what held when it was lost holds on.
+/// Nodes can neither sign again nor keep their leases while the store is away. When it is back, each needs a moment; until then, what held
+/// when it was lost holds on.
 struct ExpiryGrace {
     /// Seconds; nodes try again after at most 2.
     private static let length: Int64 = 30

@@ -24,16 +24,29 @@ package enum ChainCheck {
     package static func verify(
         _ chainDER: [[UInt8]], trust: TrustBundle, purpose: Purpose, revoked: RevokedSerials = .none, time: Int64? = nil
     ) throws(TLSFailure) -> Leaf {
+        try verify(
+            ParsedCertificate(der: leafDER(of: chainDER)), above: chainDER.dropFirst(), trust: trust, purpose: purpose, revoked: revoked,
+            time: time)
+    }
+
+    static func leafDER(of chainDER: [[UInt8]]) throws(TLSFailure) -> [UInt8] {
         guard let first = chainDER.first, chainDER.count <= TLSCredential.maximumChain + 1 else {
             throw TLSFailure(.peerUnverified, "a chain holds 1 to \(TLSCredential.maximumChain + 1) certificates, not \(chainDER.count)")
         }
+        return first
+    }
+
+    /// For who needs the leaf itself too: reading a certificate takes as long as checking its signature.
+    static func verify(
+        _ leaf: borrowing ParsedCertificate, above: ArraySlice<[UInt8]>, trust: TrustBundle, purpose: Purpose, revoked: RevokedSerials,
+        time: Int64?
+    ) throws(TLSFailure) -> Leaf {
         let role =
             switch purpose {
             case .server: "server"
             case .client: "client"
             case .authority: "authority"
             }
-        let leaf = try ParsedCertificate(der: first)
         guard let others = OPENSSL_sk_new_null(), let store = X509_STORE_CTX_new() else {
             throw TLSFailure(.overloaded, "no memory to check a certificate")
         }
@@ -42,7 +55,7 @@ package enum ChainCheck {
             while let entry = OPENSSL_sk_pop(others) { X509_free(OpaquePointer(entry)) }
             OPENSSL_sk_free(others)
         }
-        for der in chainDER.dropFirst() {
+        for der in above {
             let certificate = try ParsedCertificate(der: der)
             X509_up_ref(certificate.pointer)
             OPENSSL_sk_push(others, UnsafeRawPointer(certificate.pointer))

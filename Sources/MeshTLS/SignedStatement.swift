@@ -31,11 +31,13 @@ package struct SignedStatement: Sendable {
     /// - Throws: `noCertificate` if the chain is malformed, `peerUnverified` if it does not lead to a trusted root or the signature is not of its
     ///   key, `peerIdentity` if the certificate names no service, `certificateRevoked`.
     package func author(trust: TrustBundle, revoked: RevokedSerials = .none, now: Int64) throws(TLSFailure) -> Author {
-        let found = try ChainCheck.verify(chainDER, trust: trust, purpose: .client, revoked: revoked, time: now)
+        let leaf = try ParsedCertificate(der: ChainCheck.leafDER(of: chainDER))
+        let found = try ChainCheck.verify(
+            leaf, above: chainDER.dropFirst(), trust: trust, purpose: .client, revoked: revoked, time: now)
         guard let identity = SPIFFEID(found.uri) else {
             throw TLSFailure(.peerIdentity, "\(found.uri) is no service of a mesh")
         }
-        try checkSignature(ParsedCertificate(der: chainDER[0]))
+        try checkSignature(leaf)
         return Author(identity: identity, notAfter: found.notAfter)
     }
 

@@ -103,7 +103,7 @@ final class FakeAdmin: AdminSource {
         RegistryView(
             sources: [
                 SourceView(
-                    name: "etcd", rank: 1, state: "suspicious_empty", since: "2026-01-01T00:00:00Z", records: 12,
+                    name: "etcd", rank: 1, state: "held", since: "2026-01-01T00:00:00Z", records: 12,
                     said: "2026-01-01T00:00:00Z",
                     ageSeconds: 61, remembered: false, generation: "revision 7", dropped: 1, changes: 3, failure: nil,
                     remedy: "myelinctl registry accept etcd")

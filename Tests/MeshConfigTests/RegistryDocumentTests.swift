@@ -20,10 +20,10 @@ import Testing
     @Test func aPathAndAMappingAreBothUnderstood() throws {
         #expect(try load("").registry.files == "/etc/myelin/registry")
         #expect(try load("registry: /r\n").registry.files == "/r")
-        let mapped = try load("registry: {files: /r, order: [consul, etcd/west, files], empty_grace: 5m}\nadmin: {group: mesh}\n")
-        #expect(mapped.registry.files == "/r" && mapped.registry.emptyGrace == .seconds(300) && mapped.admin.group == "mesh")
+        let mapped = try load("registry: {files: /r, order: [consul, etcd/west, files], loss_grace: 5m}\nadmin: {group: mesh}\n")
+        #expect(mapped.registry.files == "/r" && mapped.registry.lossGrace == .seconds(300) && mapped.admin.group == "mesh")
         #expect(mapped.registry.order.map(\.description) == ["consul", "etcd/west", "files"])
-        #expect(try load("registry: {empty_grace: 5m}\n").registry.files == nil)
+        #expect(try load("registry: {loss_grace: 5m}\n").registry.files == nil)
     }
 
     @Test func rulesOfDiscoveryAreReadWithTheirVariables() throws {
@@ -44,7 +44,7 @@ import Testing
     @Test func whatIsRenderedReadsBack() throws {
         let first = try load(
             """
-            registry: {files: /r, order: [dns], empty_grace: 2m}
+            registry: {files: /r, order: [dns], loss_grace: 2m}
             admin: {group: mesh}
             discovery: [{unit: "w@{n}.service", service: "w-{n}", port: 80, version: "{n}"}, {cgroup: "/a/*", service: b, netns: "/run/netns/b"}]
 
@@ -56,7 +56,7 @@ import Testing
 
     @Test(arguments: [
         ("registry: {order: [fils]}\n", "did you mean \"files\""), ("registry: {order: [etcd, etcd]}\n", "names etcd twice"),
-        ("registry: {empty_grace: 0s}\n", "a time from 1s to 24h"), ("registry: {file: /r}\n", "did you mean \"files\""),
+        ("registry: {loss_grace: 0s}\n", "a time from 1s to 24h"), ("registry: {file: /r}\n", "did you mean \"files\""),
         ("discovery: [{service: a, port: 80}]\n", "needs a `cgroup` or a `unit`"),
         ("discovery: [{unit: a.service, cgroup: /a, service: a}]\n", "needs a `cgroup` or a `unit`"),
         ("discovery: [{unit: \"a*{b}.service\", service: a}]\n", "which is no pattern"),

@@ -32,10 +32,11 @@ enum Records {
 
     static func service(
         _ name: String, port: UInt16 = 80, _ applicationProtocol: ApplicationProtocol = .auto,
-        _ endpoints: [RegistryRecords.EndpointRecord] = [], at location: String = "somewhere"
+        _ endpoints: [RegistryRecords.EndpointRecord] = [], announced: Bool = false, at location: String = "somewhere"
     ) -> RegistryRecords.Service {
         RegistryRecords.Service(
-            identity: identity(name), port: port, applicationProtocol: applicationProtocol, endpoints: endpoints, location: place(location))
+            identity: identity(name), port: port, applicationProtocol: applicationProtocol, endpoints: endpoints, isAnnounced: announced,
+            location: place(location))
     }
 
     static func workload(_ service: String, _ cgroup: String, node: String = "n1") -> RegistryRecords.WorkloadRecord {

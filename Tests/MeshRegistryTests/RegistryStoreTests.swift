@@ -17,7 +17,7 @@ import Testing
 
     private func store(_ heard: Heard, archived: Bool = false, grace: Duration = .seconds(60)) -> RegistryStore {
         var configuration = NodeConfiguration.Registry()
-        configuration.emptyGrace = grace
+        configuration.lossGrace = grace
         return RegistryStore(
             configuration, node: itself, archive: archived ? RecordArchive(directory: directory) : nil,
             note: { event in heard.events.withLock { $0.append("\(event)") } },
@@ -52,7 +52,8 @@ import Testing
         var records = Records.many(services: 3)
         records.nodes.append(Records.node("x", "fd00::1", draining: true, announcer: "x"))
         records.workloads = [Records.workload("s1", "/w")]
-        records.services.append(Records.service("v6", port: 1, .grpc, [Records.endpoint("[fd00::2]:9", draining: true, announcer: "x")]))
+        records.services.append(
+            Records.service("v6", port: 1, .grpc, [Records.endpoint("[fd00::2]:9", draining: true, announcer: "x")], announced: true))
         let first = store(Heard(), archived: true)
         let script = Script(name: etcd, reports: [report(records)])
         let running = Task { await first.run([script]) }
@@ -124,7 +125,11 @@ import Testing
         for _ in 0..<3 {
             let store = store(Heard())
             for (name, records) in last.sorted(by: { $0.key < $1.key }).shuffled(using: &random) {
-                if Bool.random(using: &random) { await store.receive(report(Records.many(services: 2, prefix: "old")), from: name) }
+                if Bool.random(using: &random) {
+                    var old = records
+                    old.services.append(Records.service("old", .auto, [Records.endpoint("10.9.1.1:80", node: "n0")]))
+                    await store.receive(report(old), from: name)
+                }
                 if Bool.random(using: &random) { await store.flush() }
                 await store.receive(report(records), from: name)
             }

@@ -42,11 +42,36 @@ import Testing
         var ledger = ledger()
         _ = ledger.receive(said(some), now: at(0))
         #expect(ledger.receive(said(RegistryRecords()), now: at(5)) == .condition)
-        #expect(ledger.condition == .suspiciousEmpty && ledger.records == some && ledger.deadline == at(65).instant)
+        #expect(ledger.condition == .held && ledger.records == some && ledger.deadline == at(65).instant)
         #expect(ledger.receive(said(RegistryRecords()), now: at(30)) == [])
         #expect(ledger.settle(now: at(64)) == [])
         #expect(ledger.settle(now: at(65)) == [.records, .condition])
         #expect(ledger.records?.isEmpty == true && ledger.condition == .healthy)
+    }
+
+    private static func declared(_ names: some Sequence<Int>) -> [RegistryRecords.Service] { names.map { Records.service("s\($0)") } }
+
+    private static func announced(_ count: Int) -> [RegistryRecords.Service] {
+        (0..<count).map { Records.service("a\($0)", .auto, [Records.endpoint("10.0.0.\($0):80", announcer: "n1")], announced: true) }
+    }
+
+    private static let losses: [(before: Range<Int>, after: Range<Int>, isHeld: Bool)] = [
+        // All of few, and more than half of many.
+        (0..<2, 0..<0, true), (0..<20, 0..<9, true), (0..<20, 100..<120, true),
+        // Some of few, half of many, and what nodes announced.
+        (0..<12, 0..<3, false), (0..<20, 0..<10, false), (0..<0, 0..<0, false),
+    ]
+
+    @Test(arguments: losses)
+    func whatOperatorsDeclaredIsNotLostAtOnce(before: Range<Int>, after: Range<Int>, isHeld: Bool) {
+        var ledger = ledger()
+        let first = Records.all(services: Self.declared(before) + Self.announced(50))
+        let second = Records.all(services: Self.declared(after) + Self.announced(1))
+        _ = ledger.receive(said(first), now: at(0))
+        _ = ledger.receive(said(second), now: at(5))
+        #expect((ledger.condition == .held) == isHeld && ledger.records == (isHeld ? first : second))
+        guard isHeld else { return }
+        #expect(ledger.settle(now: at(65)) == [.records, .condition] && ledger.records == second)
     }
 
     @Test func aFailureInBetweenStartsTheGraceAnew() {
@@ -102,7 +127,7 @@ import Testing
         _ = ledger.receive(dead, now: at(1))
         #expect(ledger.areRemembered && ledger.recordsSaid == Date(timeIntervalSince1970: 5))
         #expect(ledger.receive(said(RegistryRecords()), now: at(2)) == .condition)
-        #expect(ledger.condition == .suspiciousEmpty)
+        #expect(ledger.condition == .held)
         _ = ledger.receive(said(some), now: at(3))
         #expect(!ledger.areRemembered)
     }

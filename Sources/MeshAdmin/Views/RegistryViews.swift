@@ -49,7 +49,7 @@ package struct SourceView: Codable, Sendable, Equatable {
     package let name: String
     /// 1 for the one that wins conflicts.
     package let rank: Int
-    /// `waiting`, `healthy`, `failing` or `suspicious_empty`.
+    /// `waiting`, `healthy`, `failing` or `held`.
     package let state: String
     /// RFC 3339.
     package let since: String

@@ -118,7 +118,7 @@ enum DiscoveryDocument {
 
     private static func servicePort(_ mapping: DocumentMapping, _ port: Template?) -> UInt16 {
         if let own = mapping["service_port"]?.port() { return own }
-        guard let port else { return 80 }
+        guard let port else { return 0 }
         if port.variables?.isEmpty == true { return mapping["port"]?.port() ?? 0 }
         if mapping["service_port"] == nil {
             mapping["port"]?.report("differs between instances", "give the service one with `service_port`: callers use that")
@@ -151,7 +151,8 @@ extension DiscoveryRule {
             }
         entries += ["service: \(quoted(service.text))", "namespace: \(quoted(namespace))"]
         if let port { entries.append("port: \(quoted(port.text))") }
-        entries += ["service_port: \(servicePort)", "protocol: \(applicationProtocol.rawValue)", "weight: \(weight)"]
+        if servicePort > 0 { entries.append("service_port: \(servicePort)") }
+        entries += ["protocol: \(applicationProtocol.rawValue)", "weight: \(weight)"]
         if let version { entries.append("version: \(quoted(version.text))") }
         if sharesNodeNamespace { entries.append("netns: host") }
         if let networkNamespace { entries.append("netns: \(quoted(networkNamespace.text))") }

@@ -4,15 +4,15 @@ extension NodeConfiguration {
     /// `registry:`; where records come from (R2.2), beside the daemon's own embedded registry and `discovery:`, which are always there.
     package struct Registry: Sendable {
         package static let defaultFiles = "/etc/myelin/registry"
-        package static let defaultGrace = Duration.seconds(60)
+        package static let defaultGrace = Duration.seconds(3600)
 
         /// A directory or a file; nil for none.
         package var files: String? = defaultFiles
         /// The source that comes first wins a conflict; those that are not named follow in the order of `SourceName.Kind`.
         package var order: [SourceName] = []
         package var stores = Stores()
-        /// A source whose records all vanish at once must say so for this long before it is believed.
-        package var emptyGrace = defaultGrace
+        /// A source that has lost its records at once must say so for this long before it is believed.
+        package var lossGrace = defaultGrace
 
         package init() {}
 
@@ -35,7 +35,7 @@ extension NodeConfiguration {
 
 /// Reads `registry:` of `node.yaml`: the path of the files, or a mapping that names several sources.
 enum RegistryDocument {
-    private static let keys = ["files", "order", "empty_grace"] + StoresDocument.keys
+    private static let keys = ["files", "order", "loss_grace"] + StoresDocument.keys
 
     static func registry(_ value: DocumentValue, namespace: String) -> NodeConfiguration.Registry {
         var registry = NodeConfiguration.Registry()
@@ -47,7 +47,7 @@ enum RegistryDocument {
         registry.files = mapping["files"]?.absolutePath()
         registry.stores = StoresDocument.stores(mapping, namespace: namespace)
         registry.order = mapping["order"].map(order) ?? []
-        if let grace = mapping["empty_grace"]?.duration(in: .seconds(1) ... .seconds(24 * 3600)) { registry.emptyGrace = grace }
+        if let grace = mapping["loss_grace"]?.duration(in: .seconds(1) ... .seconds(24 * 3600)) { registry.lossGrace = grace }
         return registry
     }
 
@@ -73,7 +73,7 @@ extension NodeConfiguration.Registry {
         var lines = ["registry:"]
         if let files { lines.append("  files: \(quoted(files))") }
         lines.append("  order: [\(order.map(\.description).joined(separator: ", "))]")
-        lines.append("  empty_grace: \(emptyGrace.short)")
+        lines.append("  loss_grace: \(lossGrace.short)")
         lines += stores.rendered(quoted: quoted)
         return lines
     }

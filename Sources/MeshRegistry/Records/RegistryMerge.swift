@@ -103,10 +103,10 @@ package struct RegistryMerge {
         for record in service.endpoints where record.announcer == nil || record.announcer != node { add(record, of: service, at: index) }
     }
 
-    /// A source that does not know the protocol does not contradict one that does.
+    /// A source that does not know port or protocol does not contradict one that does.
     private mutating func compare(_ service: RegistryRecords.Service, with first: ServiceRecord) {
         var differences: [String] = []
-        if service.port != first.port { differences.append("port \(service.port) and not \(first.port)") }
+        if service.port != first.port, service.port > 0 { differences.append("port \(service.port) and not \(first.port)") }
         if service.applicationProtocol != first.applicationProtocol, service.applicationProtocol != .auto {
             differences.append("protocol \(service.applicationProtocol.rawValue) and not \(first.applicationProtocol.rawValue)")
         }
@@ -161,6 +161,12 @@ package struct RegistryMerge {
                 tunnel: tunnel)
         }
         guard let node = state.nodes[name] else {
+            // What a node announced says where its tunnel is; only how far that is, is not known before its own record.
+            if record.announcer != nil, let tunnel = record.tunnel {
+                return Endpoint(
+                    address: address, locality: Locality(region: "", zone: "", node: name), version: version, weight: record.weight,
+                    tunnel: tunnel)
+            }
             reportNoNode(name, record.location)
             return nil
         }

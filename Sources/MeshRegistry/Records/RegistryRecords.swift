@@ -14,6 +14,15 @@ package struct RegistryRecords: Sendable, Equatable {
     /// Of all kinds, endpoints included.
     package var count: Int { nodes.count + workloads.count + services.reduce(services.count) { $0 + $1.endpoints.count } }
 
+    /// What operators say: services and nodes by name, and workloads by place. What nodes announce of themselves comes and goes with them.
+    var declared: Set<String> {
+        var names = Set<String>()
+        for service in services where !service.isAnnounced { names.insert("service \(service.identity)") }
+        for record in nodes where record.announcer == nil { names.insert("node \(record.node.name)") }
+        for record in workloads { names.insert("workload \(record.node) \(record.workload.cgroup)") }
+        return names
+    }
+
     /// What the daemon of `node` delivers to: its endpoints, without those that have an HBONE peer of their own.
     func delivered(by node: String) -> RegistryRecords {
         var records = RegistryRecords()
@@ -52,7 +61,7 @@ package struct RegistryRecords: Sendable, Equatable {
     /// A service with what this source knows of its endpoints (R2.1).
     package struct Service: Sendable, Equatable {
         package let identity: ServiceIdentity
-        /// Of its virtual addresses, and of endpoints that name none.
+        /// Of its virtual addresses, and of endpoints that name none; 0 if the source only knows that it calls others.
         package let port: UInt16
         package let applicationProtocol: ApplicationProtocol
         package let team: String
@@ -60,11 +69,14 @@ package struct RegistryRecords: Sendable, Equatable {
         /// Only operators' records say more than `registered`.
         package let hosting: HostingNodes
         package var endpoints: [EndpointRecord]
+        /// Made of what nodes announced of its instances: nobody declared it.
+        package let isAnnounced: Bool
         package let location: RuleLocation
 
         package init(
             identity: ServiceIdentity, port: UInt16, applicationProtocol: ApplicationProtocol = .auto, team: String = "",
-            version: String = "", hosting: HostingNodes = .registered, endpoints: [EndpointRecord] = [], location: RuleLocation
+            version: String = "", hosting: HostingNodes = .registered, endpoints: [EndpointRecord] = [], isAnnounced: Bool = false,
+            location: RuleLocation
         ) {
             self.identity = identity
             self.port = port
@@ -73,6 +85,7 @@ package struct RegistryRecords: Sendable, Equatable {
             self.version = version
             self.hosting = hosting
             self.endpoints = endpoints
+            self.isAnnounced = isAnnounced
             self.location = location
         }
     }

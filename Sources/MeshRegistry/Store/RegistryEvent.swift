@@ -5,7 +5,7 @@ package import MeshTypes
 package enum RegistryEvent: Sendable {
     case failing(SourceName, SourceFailure)
     case healthy(SourceName, records: Int)
-    /// All records are gone at once: what was known is kept, this many records.
+    /// All records, or most of the declared ones, are gone at once: what was known is kept, this many records.
     case held(SourceName, kept: Int, grace: Duration)
     /// An empty source is believed.
     case emptied(SourceName)

@@ -53,7 +53,7 @@ package actor RegistryStore {
     /// Makes a source known, with what it said to a daemon before this one.
     package func add(_ name: SourceName) {
         guard ledgers[name] == nil else { return }
-        var ledger = SourceLedger(name, grace: configuration.emptyGrace, now: moment())
+        var ledger = SourceLedger(name, grace: configuration.lossGrace, now: moment())
         if let archive, !name.kind.isLocal {
             do throws(ArchiveFailure) {
                 if let kept = try archive.load(name) {
@@ -73,7 +73,7 @@ package actor RegistryStore {
         settle(change, of: name)
     }
 
-    /// The operator says that a source which is held is right to have no records.
+    /// The operator says that a source which is held is right to have lost its records.
     /// - Returns: false when it is not held.
     package func accept(_ name: SourceName) -> Bool {
         guard let change = ledgers[name]?.accept(now: moment()), !change.isEmpty else { return false }
@@ -137,11 +137,11 @@ package actor RegistryStore {
         case .waiting: break
         case .healthy: note(.healthy(ledger.name, records: ledger.records?.count ?? 0))
         case .failing(let failure): note(.failing(ledger.name, failure))
-        case .suspiciousEmpty:
-            note(.held(ledger.name, kept: ledger.records?.count ?? 0, grace: configuration.emptyGrace))
+        case .held:
+            note(.held(ledger.name, kept: ledger.records?.count ?? 0, grace: configuration.lossGrace))
             let name = ledger.name
             Task {
-                try? await Task.sleep(for: configuration.emptyGrace)
+                try? await Task.sleep(for: configuration.lossGrace)
                 self.endHold(name)
             }
         }

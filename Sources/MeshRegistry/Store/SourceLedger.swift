@@ -3,16 +3,16 @@ package import MeshTypes
 
 /// What is known of one source: how it does, and what it said last that can be believed. A machine without clock and files.
 ///
-/// A source never empties the mesh by a mistake: what fails changes nothing, and a source whose records are all gone at once is held to
-/// what it said before until it has said so for `grace`, or the operator accepts it.
+/// A source never empties the mesh by a mistake: what fails changes nothing, and a source that has lost its records at once, or most of what
+/// operators declared in it, is held to what it said before until it has said so for `grace`, or the operator accepts it.
 package struct SourceLedger: Sendable {
     package enum Condition: Sendable, Equatable {
         /// It has not said anything since the daemon started.
         case waiting
         case healthy
         case failing(SourceFailure)
-        /// All its records are gone at once, which is not believed yet.
-        case suspiciousEmpty
+        /// Its records, or most of those that operators declared, are gone at once, which is not believed yet.
+        case held
     }
 
     /// What a report or the passing of time did.
@@ -37,7 +37,10 @@ package struct SourceLedger: Sendable {
     package private(set) var note = SourceNote()
     package private(set) var changes: UInt64 = 0
     private let grace: Duration
-    private var emptyNote = SourceNote()
+    /// What it says while it is held.
+    private var unbelieved: (records: RegistryRecords, note: SourceNote)?
+    /// Fewer may go at once, unless they are all.
+    private static let fewestLost = 10
 
     package init(_ name: SourceName, grace: Duration, now: Moment) {
         self.name = name
@@ -61,34 +64,39 @@ package struct SourceLedger: Sendable {
                 advice: "remove what is no longer used; the last good records stay in force")
             return enter(.failing(failure), now)
         case .records(let said, let note) where isSuspicious(said, note):
-            emptyNote = note
-            return enter(.suspiciousEmpty, now)
+            unbelieved = (said, note)
+            return enter(.held, now)
         case .records(let said, let note): return take(said, note, now)
         }
     }
 
     private func isSuspicious(_ said: RegistryRecords, _ note: SourceNote) -> Bool {
-        said.isEmpty && !note.isEmptyOnPurpose && !name.kind.isLocal && records?.isEmpty == false
+        guard let records, !records.isEmpty, !note.isEmptyOnPurpose, !name.kind.isLocal else { return false }
+        guard !said.isEmpty else { return true }
+        let declared = records.declared
+        let lost = declared.subtracting(said.declared).count
+        return lost > 0 && (lost == declared.count || (lost >= Self.fewestLost && lost * 2 > declared.count))
     }
 
     /// When `settle` has something to do; nil if time alone changes nothing.
-    package var deadline: ContinuousClock.Instant? { condition == .suspiciousEmpty ? since.instant + grace : nil }
+    package var deadline: ContinuousClock.Instant? { condition == .held ? since.instant + grace : nil }
 
-    /// Believes a source that has had no records for long enough.
+    /// Believes a source that has missed its records for long enough.
     package mutating func settle(now: Moment) -> Change {
         guard let deadline, now.instant >= deadline else { return [] }
         return accept(now: now)
     }
 
-    /// The operator says that it is right to have no records.
+    /// The operator says that it is right to have lost them.
     package mutating func accept(now: Moment) -> Change {
-        guard condition == .suspiciousEmpty else { return [] }
-        return take(RegistryRecords(), emptyNote, now)
+        guard condition == .held, let (records, note) = unbelieved else { return [] }
+        return take(records, note, now)
     }
 
     private mutating func take(_ said: RegistryRecords, _ note: SourceNote, _ now: Moment) -> Change {
         var change = enter(.healthy, now)
         self.note = note
+        unbelieved = nil
         recordsSaid = now.date
         areRemembered = false
         guard said != records else { return change }
@@ -117,7 +125,7 @@ extension SourceLedger.Condition {
         case .waiting: "waiting"
         case .healthy: "healthy"
         case .failing: "failing"
-        case .suspiciousEmpty: "suspicious_empty"
+        case .held: "held"
         }
     }
 

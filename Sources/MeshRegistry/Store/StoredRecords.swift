@@ -27,6 +27,7 @@ struct StoredRecords: Codable {
         /// nil for none; `*` alone for any.
         let nodes: [String]?
         let endpoints: [StoredEndpoint]
+        let announced: Bool?
         let place: StoredPlace
     }
 
@@ -73,7 +74,7 @@ struct StoredRecords: Codable {
             StoredService(
                 namespace: service.identity.namespace, service: service.identity.name.label, proto: service.applicationProtocol.rawValue,
                 team: service.team, version: service.version, port: service.port, nodes: service.hosting.stored,
-                endpoints: service.endpoints.map(StoredEndpoint.init),
+                endpoints: service.endpoints.map(StoredEndpoint.init), announced: service.isAnnounced ? true : nil,
                 place: StoredPlace(service.location))
         }
         workloads = records.workloads.map { record in
@@ -117,7 +118,8 @@ extension StoredRecords.StoredService {
         guard known.count == endpoints.count else { return nil }
         return RegistryRecords.Service(
             identity: ServiceIdentity(namespace: namespace, name: name), port: port, applicationProtocol: applicationProtocol, team: team,
-            version: version, hosting: HostingNodes(stored: nodes), endpoints: known, location: place.location)
+            version: version, hosting: HostingNodes(stored: nodes), endpoints: known, isAnnounced: announced ?? false,
+            location: place.location)
     }
 }
 

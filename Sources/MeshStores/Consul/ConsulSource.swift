@@ -114,7 +114,7 @@ package actor ConsulSource: RegistrySource {
     }
 
     private func forget() {
-        catalog.removeAll()
+        catalog.loseAll()
         instances = [:]
         operatorKeys = nil
         index = ConsulIndex()
@@ -162,7 +162,7 @@ package actor ConsulSource: RegistrySource {
         let wanted = Set(names.filter { name, tags in name != "consul" && (name == ConsulRecordReader.nodeService || isWanted(tags)) }.keys)
         guard wanted.count <= Self.maximumServices else { throw .tooMuch("more than \(Self.maximumServices) services") }
         for name in instances.keys where !wanted.contains(name) {
-            for key in known(name).keys { catalog[key] = nil }
+            for key in known(name).keys { delete(key) }
             instances[name] = nil
         }
         for name in wanted where instances[name] == nil {
@@ -213,12 +213,18 @@ package actor ConsulSource: RegistrySource {
             let key = "instance \(service) \(instance.node.name) \(instance.service.id)"
             let fingerprint = Fingerprint(modified: instance.service.modified, health: instance.health)
             found[key] = fingerprint
-            if known[key] != fingerprint { catalog[key] = reader.entry(instance, now: now) }
+            guard known[key] != fingerprint else { continue }
+            let entry = reader.entry(instance, now: now)
+            if instance.health == .critical { catalog.set(key, silent: entry) } else { catalog[key] = entry }
         }
-        for key in known.keys where found[key] == nil { catalog[key] = nil }
+        for key in known.keys where found[key] == nil { delete(key) }
         instances.updateValue(found, forKey: service)
         guard catalog.count <= RegistryBounds.records else { throw .tooMuch("more than \(RegistryBounds.records) instances") }
         session?.changed.yield()
+    }
+
+    private func delete(_ key: String) {
+        if let grace, clock() < grace.end { catalog.lose(key) } else { catalog[key] = nil }
     }
 
     // MARK: Reporting

@@ -37,9 +37,11 @@ final class EtcdClient: Sendable {
         }
     }
 
+    /// Whether it is there and complete; it has less time for that than for other answers.
     func count(from key: [UInt8], to end: [UInt8]) async throws(StoreError) -> EtcdRange {
         try await ask(
-            "/v3/kv/range", EtcdRequests.Range(key: Data(key), rangeEnd: Data(end), countOnly: true), limit: Self.smallAnswer)
+            "/v3/kv/range", EtcdRequests.Range(key: Data(key), rangeEnd: Data(end), countOnly: true), limit: Self.smallAnswer,
+            timeout: options.heartbeatTimeout)
     }
 
     func keys(from key: [UInt8], to end: [UInt8]) async throws(StoreError) -> EtcdRange {
@@ -75,10 +77,10 @@ final class EtcdClient: Sendable {
         return id
     }
 
-    /// - Returns: false if it is gone.
-    func keepAlive(_ lease: Int64) async throws(StoreError) -> Bool {
+    func keepAlive(_ lease: Int64) async throws(StoreError) -> (isAlive: Bool, header: EtcdHeader) {
         let line: EtcdLeaseLine = try await ask("/v3/lease/keepalive", EtcdRequests.Lease(id: "\(lease)"), limit: Self.smallAnswer)
-        return (line.result?.ttl?.value ?? 0) > 0
+        guard let answer = line.result, let header = answer.header else { throw .malformed("an answer about a lease that says nothing") }
+        return ((answer.ttl?.value ?? 0) > 0, header)
     }
 
     func revoke(_ lease: Int64) async throws(StoreError) {
@@ -98,14 +100,17 @@ final class EtcdClient: Sendable {
 
     // MARK: Asking
 
-    private func ask<Answer: Decodable>(_ path: String, _ body: some Encodable, limit: Int) async throws(StoreError) -> Answer {
-        let answer = try await client.ask(try await request(path, body), timeout: options.timeout, limit: limit)
+    private func ask<Answer: Decodable>(
+        _ path: String, _ body: some Encodable, limit: Int, timeout: Duration? = nil
+    ) async throws(StoreError) -> Answer {
+        let timeout = timeout ?? options.timeout
+        let answer = try await client.ask(try await request(path, body), timeout: timeout, limit: limit)
         if answer.isSuccess { return try Self.decode(Data(answer.body)) }
         let refusal = Self.refusal(answer)
         guard options.login != nil, Self.wantsLogin(refusal) else { throw refusal }
         // The token ended, or the users changed since it was made.
         token.withLock { $0 = nil }
-        let again = try await client.ask(try await request(path, body), timeout: options.timeout, limit: limit)
+        let again = try await client.ask(try await request(path, body), timeout: timeout, limit: limit)
         guard again.isSuccess else { throw Self.refusal(again) }
         return try Self.decode(Data(again.body))
     }

@@ -20,6 +20,8 @@ package struct EtcdFollowing {
         case apply([EtcdWatchAnswer.Event])
         /// The watch is of no use any more: ask for `next`.
         case readAgain(why: String)
+        /// As `readAgain`; what there is now may be from before what was known.
+        case otherHistory(why: String)
     }
 
     private enum State {
@@ -122,7 +124,7 @@ package struct EtcdFollowing {
             if answer.compactRevision > 0 { return again("revision \(known.revision + 1) was compacted") }
             return .nothing
         }
-        if let why = Self.difference(answer.header, known) { return again(why) }
+        if let why = Self.difference(answer.header, known) { return other(why) }
         known.term = max(known.term, answer.header.term)
         // A later revision than the last event's may belong to an answer that is still to come; only a progress notice rules that out.
         if answer.events.isEmpty {
@@ -139,7 +141,7 @@ package struct EtcdFollowing {
     /// A heartbeat's answer. - Parameter keys: how many are known.
     package mutating func counted(_ header: EtcdHeader, _ count: Int64, keys: Int) -> Outcome {
         guard case .following(let known) = state else { return .nothing }
-        if let why = Self.difference(header, known) { return again(why) }
+        if let why = Self.difference(header, known) { return other(why) }
         guard count != Int64(keys) else {
             miscounts = 0
             return .nothing
@@ -152,7 +154,7 @@ package struct EtcdFollowing {
     }
 
     /// Why `header` is not of the history that `known` is of.
-    private static func difference(_ header: EtcdHeader, _ known: EtcdHeader) -> String? {
+    static func difference(_ header: EtcdHeader, _ known: EtcdHeader) -> String? {
         if header.cluster != known.cluster { return "it is another cluster than before" }
         if header.revision < known.revision { return "its revision went back from \(known.revision) to \(header.revision)" }
         if header.term < known.term { return "its term went back from \(known.term) to \(header.term)" }
@@ -162,5 +164,10 @@ package struct EtcdFollowing {
     private mutating func again(_ why: String) -> Outcome {
         begin()
         return .readAgain(why: why)
+    }
+
+    private mutating func other(_ why: String) -> Outcome {
+        begin()
+        return .otherHistory(why: why)
     }
 }

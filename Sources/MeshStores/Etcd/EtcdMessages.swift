@@ -87,6 +87,12 @@ package struct EtcdWatchAnswer: Equatable, Sendable {
             case .delete(_, let revision): revision
             }
         }
+
+        /// nil for a delete.
+        var written: EtcdValue? {
+            if case .put(let value) = self { return value }
+            return nil
+        }
     }
 
     var header: EtcdHeader

@@ -23,8 +23,10 @@ package struct EtcdOptions: Sendable {
     package var lease = Duration.seconds(10)
     /// For one answer.
     package var timeout = Duration.seconds(3)
-    /// How often a server that is silent must show that it is there and complete.
-    package var heartbeat = Duration.seconds(5)
+    /// How often a server that is silent must show that it is there and complete. A node that is cut off from it knows before the leases of
+    /// others end, so that it does not believe their end.
+    var heartbeat: Duration { min(.seconds(5), max(.milliseconds(500), lease / 4)) }
+    var heartbeatTimeout: Duration { min(timeout, max(.seconds(1), lease / 4)) }
 
     package init(servers: [String]) { self.servers = servers }
 

@@ -16,6 +16,8 @@ actor EtcdOutlet: StoreOutlet {
     private var servers: ServerRotation
     private var client: EtcdClient?
     private var lease: Int64?
+    /// Of the last answer about the lease. nil before there was one.
+    private var known: EtcdHeader?
 
     init(_ options: EtcdOptions, name: SourceName) {
         self.name = name
@@ -37,11 +39,19 @@ actor EtcdOutlet: StoreOutlet {
         let client = try connection()
         if let lease {
             guard isDue else { return true }
-            if try await client.keepAlive(lease) { return true }
+            let answer = try await client.keepAlive(lease)
+            if answer.isAlive, continues(answer.header) { return true }
         }
         lease = nil
+        known = nil
         lease = try await client.grantLease(max(1, options.lease.components.seconds))
         return false
+    }
+
+    /// False if the cluster was put back to an older state, where records may be missing while the lease is there.
+    private func continues(_ header: EtcdHeader) -> Bool {
+        defer { known = header }
+        return known.map { EtcdFollowing.difference(header, $0) == nil } ?? true
     }
 
     func keys(of node: String) async throws(StoreError) -> Set<String> {

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import MeshConfig
 internal import MeshPolicy
 internal import MeshRegistry
@@ -27,6 +28,31 @@ struct EtcdRecordReader: Sendable {
                     "records lie at nodes/<node>, services/<namespace>/<service> and instances/<node>/<namespace>/<service>/<address>")
             }
         } catch { return .dropped(error, error.errors(at: place)) }
+    }
+
+    /// Those of many keys, in their order. Signatures make them slow to read: several processors share them, and leave others to the traffic.
+    func entries(_ values: [EtcdValue], now: Int64) async -> [(key: String, entry: StoreCatalog.Entry)] {
+        let shares = min(Self.readers, values.count / Self.fewest)
+        guard shares > 1 else { return values.map { entry($0, now: now) } }
+        let size = (values.count + shares - 1) / shares
+        return await withTaskGroup(of: (Int, [(key: String, entry: StoreCatalog.Entry)]).self) { group in
+            for share in 0..<shares {
+                let part = values[min(share * size, values.count)..<min((share + 1) * size, values.count)]
+                group.addTask { (share, part.map { entry($0, now: now) }) }
+            }
+            var parts = [[(key: String, entry: StoreCatalog.Entry)]](repeating: [], count: shares)
+            for await (share, entries) in group { parts[share] = entries }
+            return parts.flatMap(\.self)
+        }
+    }
+
+    private static let readers = max(2, ProcessInfo.processInfo.activeProcessorCount / 2)
+    /// So few are not worth a task of their own.
+    private static let fewest = 16
+
+    private func entry(_ value: EtcdValue, now: Int64) -> (key: String, entry: StoreCatalog.Entry) {
+        let key = String(decoding: value.key, as: UTF8.self)
+        return (key, entry(key, value.value, now: now))
     }
 
     private func node(_ name: String, _ value: [UInt8], _ place: String) throws(AnnouncementRefusal) -> StoreCatalog.Entry {

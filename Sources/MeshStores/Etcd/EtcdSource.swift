@@ -28,6 +28,10 @@ package actor EtcdSource: RegistrySource {
     /// Seconds since the epoch: when the connection was lost, until there is another one.
     private var lost: Int64?
     private var grace: ExpiryGrace?
+    /// All was read in this session, and changes are followed.
+    private var isWhole = false
+    /// What is read next is of another history than what is known.
+    private var isOtherHistory = false
     private var random = SystemRandomNumberGenerator()
     /// Asks the reporting task to report.
     private var changed: AsyncStream<Void>.Continuation?
@@ -68,7 +72,9 @@ package actor EtcdSource: RegistrySource {
                 following.disconnected()
                 if lost == nil { lost = clock() }
                 servers.advance()
-                if ContinuousClock.now - start > Self.longestPause { pause.succeeded() }
+                // A server that only keeps this node waiting has not done well.
+                if isWhole, ContinuousClock.now - start > Self.longestPause { pause.succeeded() }
+                isWhole = false
                 // One member of several that goes away is no news; nor is a connection that another one takes over from.
                 let wait = pause.failed(using: &random)
                 if pause.failures > servers.count, !Task.isCancelled { await report(.failed(error)) }
@@ -132,7 +138,7 @@ package actor EtcdSource: RegistrySource {
             if case .tooLarge = error, following.pageWasTooLarge() { return }
             throw error
         }
-        try act(on: try following.received(page))
+        try await act(on: try following.received(page))
     }
 
     // MARK: Watching
@@ -172,20 +178,21 @@ package actor EtcdSource: RegistrySource {
         if let failure { throw failure }
     }
 
-    private func take(_ answer: EtcdWatchAnswer) throws(StoreError) {
+    private func take(_ answer: EtcdWatchAnswer) async throws(StoreError) {
         if answer.isCanceled, answer.compactRevision == 0 {
             throw .refused(status: 403, code: 0, message: answer.cancelReason.isEmpty ? "it ended the watch" : answer.cancelReason)
         }
-        try act(on: following.received(answer))
+        try await act(on: following.received(answer))
         // What is known is whole and up to date from here on: also after an interruption without a change.
         guard answer.isCreated else { return }
+        isWhole = true
         if let lost { grace = ExpiryGrace(lost: lost, back: clock()) }
         lost = nil
         changed?.yield()
     }
 
     private func beat(_ range: EtcdRange) async throws(StoreError) {
-        try act(on: following.counted(range.header, range.count?.value ?? 0, keys: catalog.count))
+        try await act(on: following.counted(range.header, range.count?.value ?? 0, keys: catalog.count))
         try await adoptTrust()
         if catalog.nextChange <= clock() { changed?.yield() }
     }
@@ -199,27 +206,39 @@ package actor EtcdSource: RegistrySource {
         try? await Task.sleep(for: (ContinuousClock.now - start) * 2)
     }
 
-    private func act(on outcome: EtcdFollowing.Outcome) throws(StoreError) {
-        let now = clock()
+    /// What is known changes at once, when all of it has been read: who reports meanwhile reports what was known before.
+    private func act(on outcome: EtcdFollowing.Outcome) async throws(StoreError) {
         switch outcome {
         case .nothing: return
-        case .readAgain(let why): throw .outdated(why)
+        case .readAgain(let why):
+            if lost == nil { lost = clock() }
+            throw .outdated(why)
+        case .otherHistory(let why):
+            if lost == nil { lost = clock() }
+            isOtherHistory = true
+            throw .outdated(why)
         case .replace(let values):
-            catalog.removeAll()
-            for value in values { set(value, now: now) }
+            let entries = await reader.entries(values, now: clock())
+            catalog.loseAll()
+            for (key, entry) in entries {
+                // Nodes announce themselves again when they notice; what is there may be older than what is known of them.
+                if isOtherHistory, entry.announcer != nil { catalog.set(key, silent: entry) } else { catalog[key] = entry }
+            }
+            isOtherHistory = false
         case .apply(let events):
+            let written = await reader.entries(events.compactMap(\.written), now: clock())
+            var next = written.makeIterator()
             for event in events {
                 switch event {
-                case .put(let value): set(value, now: now)
-                case .delete(let key, _): catalog[String(decoding: key, as: UTF8.self)] = nil
+                case .put: if let (key, entry) = next.next() { catalog[key] = entry }
+                case .delete(let key, _): delete(String(decoding: key, as: UTF8.self))
                 }
             }
             changed?.yield()
         }
     }
 
-    private func set(_ value: EtcdValue, now: Int64) {
-        let key = String(decoding: value.key, as: UTF8.self)
-        catalog[key] = reader.entry(key, value.value, now: now)
+    private func delete(_ key: String) {
+        if let grace, clock() < grace.end { catalog.lose(key) } else { catalog[key] = nil }
     }
 }

@@ -29,12 +29,26 @@ final class StoreClient: Sendable {
     /// Must be called once, at the end.
     func close() async { try? await client.shutdown() }
 
-    /// - Parameter limit: bytes of the answer.
+    /// - Parameters:
+    ///   - timeout: for all of the answer.
+    ///   - limit: bytes of the answer.
     func ask(_ request: StoreRequest, timeout: Duration, limit: Int) async throws(StoreError) -> StoreAnswer {
         do {
-            let response = try await client.execute(request.made(for: server), deadline: .now() + timeout.amount)
-            let body = try await response.body.collect(upTo: limit)
-            return StoreAnswer(response, body: body)
+            let answer = try await withThrowingTaskGroup(of: StoreAnswer?.self) { [client, server] group in
+                // The client's own deadline ends with the first bytes of a body.
+                group.addTask {
+                    try await Task.sleep(for: timeout)
+                    return nil
+                }
+                group.addTask {
+                    let response = try await client.execute(request.made(for: server), deadline: .now() + timeout.amount)
+                    return StoreAnswer(response, body: try await response.body.collect(upTo: limit))
+                }
+                defer { group.cancelAll() }
+                return try await group.next() ?? nil
+            }
+            guard let answer else { throw HTTPClientError.deadlineExceeded }
+            return answer
         } catch is NIOTooManyBytesError { throw .tooLarge(limit: limit) } catch { throw .unreachable(Self.reason(error)) }
     }
 
@@ -74,8 +88,8 @@ final class StoreClient: Sendable {
 }
 
 /// What is asked of a store.
-struct StoreRequest {
-    enum Method { case get, put, post, delete }
+struct StoreRequest: Sendable {
+    enum Method: Sendable { case get, put, post, delete }
 
     var method: Method
     /// With the query.
@@ -98,7 +112,7 @@ struct StoreRequest {
 }
 
 /// What a store answers.
-struct StoreAnswer {
+struct StoreAnswer: Sendable {
     let status: Int
     let body: [UInt8]
     private let headers: [(String, String)]

@@ -65,7 +65,7 @@ struct AnnouncedEndpoint: Codable, Equatable {
         // A newer version's protocol is one that this one finds out by the first bytes.
         return RegistryRecords.Service(
             identity: place.service, port: port, applicationProtocol: ApplicationProtocol(rawValue: `protocol`) ?? .auto,
-            team: metadata.team ?? "", version: metadata.version ?? "", endpoints: [record], location: location)
+            team: metadata.team ?? "", version: metadata.version ?? "", endpoints: [record], isAnnounced: true, location: location)
     }
 
     /// As in the registry's documents.

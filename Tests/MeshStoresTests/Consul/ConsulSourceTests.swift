@@ -2,6 +2,7 @@ import Foundation
 import MeshRegistry
 import MeshStores
 import MeshTypes
+import Synchronization
 import Testing
 
 /// A source and a publisher against a real Consul agent.
@@ -89,25 +90,62 @@ struct ConsulSourceTests {
     @Test func aSilentNodeIsDrained() async throws {
         let consul = try await ConsulServer()
         let identities = try await TestIdentities(["wallet"])
-        let publisher = StorePublisher(consul: consul.options, keys: identities.store)
-        let publishing = Task { await publisher.run() }
-        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
-        let meta = consul.ask("GET", "/v1/agent/service/myelin:node-1:default:wallet:10.1.0.2:8081")
-        publishing.cancel()
-        await publishing.value
-        // As a node would leave it that lost its power: nobody passes the check.
-        let service = try #require(try JSONSerialization.jsonObject(with: Data(meta.utf8)) as? [String: Any])
-        let body: [String: Any] = [
-            "ID": "x", "Name": "wallet", "Address": "10.1.0.2", "Port": 8081, "Meta": service["Meta"] ?? [:],
-            "Check": ["CheckID": "x", "TTL": "1s", "Status": "passing"],
-        ]
-        consul.ask("PUT", "/v1/agent/service/register", String(decoding: try JSONSerialization.data(withJSONObject: body), as: UTF8.self))
+        try await leave(behind: "wallet", for: "1s", consul, identities)
         try await Reports.of(source(consul.options, identities)) { reports in
             try await reports.wait("the endpoint") { records, _ in records.endpoints == ["wallet 10.1.0.2:8081"] }
             try await reports.wait("that it drains", within: .seconds(4)) { records, _ in
                 records.services.first?.endpoints.first?.isDraining == true
             }
         }
+    }
+
+    /// Cut off from Consul, no node could pass its checks. When it is back, all seem to be silent.
+    @Test func whoFellSilentMeanwhileHoldsForTheGrace() async throws {
+        let consul = try await ConsulServer()
+        let identities = try await TestIdentities(["wallet"])
+        try await leave(behind: "wallet", for: "3s", consul, identities)
+        let ahead = Mutex<Int64>(0)
+        let source = ConsulSource(
+            consul.options, namespace: "default", trustDomain: TestIdentities.trustDomain, keys: identities.store,
+            clock: { Int64(Date().timeIntervalSince1970) + ahead.withLock { $0 } })
+        try await Reports.of(source) { reports in
+            try await reports.wait("the endpoint") { records, _ in records.services.first?.endpoints.first?.isDraining == false }
+            consul.process.pause()
+            _ = try await reports.waitForFailure()
+            let seen = await reports.all.count
+            try await Task.sleep(for: .seconds(3))
+            consul.process.resume()
+            let deadline = ContinuousClock.now + .seconds(10)
+            while !consul.ask("GET", "/v1/health/state/critical").contains("\"x\""), ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            consul.ask("PUT", "/v1/kv/myelin/services/default/usage", #"{"service":"usage","port":80}"#)
+            try await reports.wait("what was there, and what came") { records, _ in records.services.count == 2 }
+            for case .records(let records, _) in await reports.all.dropFirst(seen) {
+                let endpoints = records.services.flatMap(\.endpoints)
+                #expect(endpoints.count == 1 && endpoints.allSatisfy { !$0.isDraining })
+            }
+            ahead.withLock { $0 = 31 }
+            try await reports.wait("that it drains") { records, _ in
+                records.services.contains { $0.endpoints.contains(where: \.isDraining) }
+            }
+        }
+    }
+
+    /// As a node would leave it that lost its power: nobody passes the check.
+    private func leave(behind name: String, for time: String, _ consul: ConsulServer, _ identities: TestIdentities) async throws {
+        let publisher = StorePublisher(consul: consul.options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": name]))
+        let meta = consul.ask("GET", "/v1/agent/service/myelin:node-1:default:\(name):10.1.0.2:8081")
+        publishing.cancel()
+        await publishing.value
+        let service = try #require(try JSONSerialization.jsonObject(with: Data(meta.utf8)) as? [String: Any])
+        let body: [String: Any] = [
+            "ID": "x", "Name": name, "Address": "10.1.0.2", "Port": 8081, "Meta": service["Meta"] ?? [:],
+            "Check": ["CheckID": "x", "TTL": time, "Status": "passing"],
+        ]
+        consul.ask("PUT", "/v1/agent/service/register", String(decoding: try JSONSerialization.data(withJSONObject: body), as: UTF8.self))
     }
 
     @Test func goesOnAfterAKillAndBeginsAnewWhenTheServersForgotAll() async throws {

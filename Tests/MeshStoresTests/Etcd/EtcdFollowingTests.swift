@@ -124,12 +124,12 @@ struct EtcdFollowingTests {
     @Test(arguments: [(9, 1, 2), (30, 5, 2), (30, 1, 1)])
     func readsAgainWhenTheHistoryIsAnother(revision: Int, cluster: Int, term: Int) throws {
         var watched = try following(10)
-        guard case .readAgain = watched.received(try answer(#""created":true"#, revision: revision, cluster: cluster, term: term)) else {
+        guard case .otherHistory = watched.received(try answer(#""created":true"#, revision: revision, cluster: cluster, term: term)) else {
             Issue.record("goes on watching")
             return
         }
         var counted = try following(10)
-        guard case .readAgain = counted.counted(try header(revision, cluster: cluster, term: term), 1, keys: 1) else {
+        guard case .otherHistory = counted.counted(try header(revision, cluster: cluster, term: term), 1, keys: 1) else {
             Issue.record("goes on counting")
             return
         }

@@ -190,6 +190,81 @@ struct EtcdSourceTests {
         }
     }
 
+    /// Cut off from etcd, all nodes lose their leases. When it is back, what they announced is gone, and they are not.
+    @Test(arguments: [false, true]) func whatWasLostMeanwhileHoldsUntilItsNodeSpeaks(compacted: Bool) async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet", "usage"])
+        let publisher = StorePublisher(etcd: etcd.options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet", "10.1.0.3:8081": "usage"]))
+        let keys = etcd.keys("/myelin/")
+        let values = Dictionary(uniqueKeysWithValues: keys.map { ($0, etcd.get($0)) })
+        publishing.cancel()
+        await publishing.value
+        for (key, value) in values { etcd.put(key, value) }
+        let ahead = Mutex<Int64>(0)
+        let source = EtcdSource(
+            etcd.options, namespace: "default", trustDomain: TestIdentities.trustDomain, keys: identities.store,
+            clock: { Int64(Date().timeIntervalSince1970) + ahead.withLock { $0 } })
+        try await Reports.of(source) { reports in
+            try await reports.wait("both") { records, _ in records.endpoints.count == 2 }
+            etcd.process.pause()
+            _ = try await reports.waitForFailure()
+            etcd.process.stop()
+            let unseen = try await EtcdServer(scratch: etcd.scratch)
+            for key in keys { unseen.control("del", key) }
+            if compacted {
+                unseen.put("/other", "1")
+                let line = unseen.control("get", "/other", "-w", "fields").output.split(separator: "\n").first {
+                    $0.contains("ModRevision")
+                }
+                #expect(unseen.control("compact", String(try #require(line).split(separator: " ").last!)).status == 0)
+            }
+            unseen.process.stop()
+            let seen = await reports.all.count
+            try await etcd.process.start()
+            etcd.put("/myelin/services/default/rwa", Self.wallet.replacing("wallet", with: "rwa"))
+            try await reports.wait("what was there, and what came") { records, _ in
+                records.endpoints.count == 2 && records.services.count == 3 && records.nodes.count == 1
+            }
+            for case .records(let records, _) in await reports.all.dropFirst(seen) { #expect(records.endpoints.count == 2) }
+            // The node is back, with one of the two.
+            let wallet = "/myelin/instances/node-1/default/wallet/10.1.0.2:8081"
+            etcd.put(wallet, try #require(values[wallet]))
+            etcd.put("/myelin/nodes/node-1", try #require(values["/myelin/nodes/node-1"]))
+            try await reports.wait("what it says now") { records, _ in records.endpoints == ["wallet 10.1.0.2:8081"] }
+            // Also within the grace it is believed when it stops.
+            etcd.control("del", wallet)
+            try await reports.wait("nothing of it") { records, _ in records.endpoints == [] && records.nodes.count == 1 }
+        }
+    }
+
+    @Test func whoDoesNotComeBackIsForgottenWithTheGrace() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities([])
+        etcd.put("/myelin/services/default/wallet", Self.wallet)
+        etcd.put("/myelin/nodes/node-1", #"{"record":"{\"address\":\"10.0.0.1\",\"name\":\"node-1\",\"tunnel_port\":15008}"}"#)
+        let ahead = Mutex<Int64>(0)
+        let source = EtcdSource(
+            etcd.options, namespace: "default", trustDomain: TestIdentities.trustDomain, keys: identities.store,
+            clock: { Int64(Date().timeIntervalSince1970) + ahead.withLock { $0 } })
+        try await Reports.of(source) { reports in
+            try await reports.wait("the node") { records, _ in records.nodes.count == 1 }
+            etcd.process.stop()
+            _ = try await reports.waitForFailure()
+            let unseen = try await EtcdServer(scratch: etcd.scratch)
+            unseen.control("del", "/myelin/nodes/node-1")
+            unseen.process.stop()
+            try await etcd.process.start()
+            let seen = await reports.all.count
+            etcd.put("/myelin/services/default/rwa", Self.wallet.replacing("wallet", with: "rwa"))
+            try await reports.wait("the node, still") { records, _ in records.services.count == 2 && records.nodes.count == 1 }
+            #expect(await reports.all.count > seen)
+            ahead.withLock { $0 = 31 }
+            try await reports.wait("no node") { records, _ in records.nodes.isEmpty && records.services.count == 2 }
+        }
+    }
+
     @Test func readsAnewWhenTheClusterWasRestored() async throws {
         let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet"])
@@ -211,11 +286,18 @@ struct EtcdSourceTests {
                     environment: ["ETCDCTL_API": "3"]
                 ).status == 0)
             let restored = try await EtcdServer(scratch: etcd.scratch, data: "restored", port: etcd.process.address.port)
-            // What the node announces is there again too, under a new lease.
             try await reports.wait("usage and the node's own") { records, _ in
                 records.services.map(\.identity).sorted() == [.of("usage"), .of("wallet")]
             }
+            // What the node announces is written again too, under a new lease, and was never missed.
+            let deadline = ContinuousClock.now + .seconds(10)
+            while restored.keys("/myelin/instances/").isEmpty, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(50))
+            }
             #expect(restored.keys("/myelin/instances/").count == 1)
+            for case .records(let records, _) in await reports.all.drop(while: { if case .failed = $0 { false } else { true } }) {
+                #expect(records.endpoints == ["wallet 10.1.0.2:8081"])
+            }
         }
         publishing.cancel()
         await publishing.value

@@ -38,7 +38,6 @@ final class EtcdServer: Sendable {
 
     var options: EtcdOptions {
         var options = EtcdOptions(servers: [url])
-        options.heartbeat = .milliseconds(300)
         options.timeout = .seconds(1)
         options.lease = .seconds(2)
         return options

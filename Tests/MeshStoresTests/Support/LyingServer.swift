@@ -17,10 +17,12 @@ enum LyingServer {
         case close
         /// A line of a watch that has no end.
         case line
+        /// A byte now and then, for ever.
+        case drip
     }
 
     private static let program = #"""
-        import http.server, socketserver, sys
+        import http.server, socketserver, sys, time
         lie = sys.argv[2]
         HEADER = b'"header":{"cluster_id":"1","member_id":"1","revision":"5","raft_term":"2"}'
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -47,7 +49,9 @@ enum LyingServer {
                     self.begin(len(body)); self.wfile.write(body); return
                 self.begin()
                 try:
-                    while True: self.wfile.write(b"a" * 65536)
+                    while True:
+                        self.wfile.write(b"{" if lie == "drip" else b"a" * 65536)
+                        if lie == "drip": time.sleep(0.1)
                 except OSError: pass
         class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
             daemon_threads = True

@@ -53,13 +53,6 @@ final class StoreProcess: Sendable {
     func pause() { process.withLock { $0?.signal(SIGSTOP) } }
     func resume() { process.withLock { $0?.signal(SIGCONT) } }
 
-    /// Kilobytes of resident memory.
-    static var ownMemory: Int {
-        let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
-        return Int(line.split { !$0.isNumber }.first ?? "") ?? 0
-    }
-
     static func freePort() throws -> UInt16 {
         let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(socket) }

@@ -34,7 +34,7 @@ extension NodeAdmin {
             }
             return "\(name) is right to have lost its records"
         case .drainNode(let isDraining):
-            await registry.store.drain(isDraining)
+            try await registry.drain(isDraining)
             return isDraining ? "the endpoints of this node take no new calls" : "the endpoints of this node take calls again"
         }
     }

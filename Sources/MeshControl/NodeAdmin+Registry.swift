@@ -67,8 +67,11 @@ extension NodeAdmin {
             checks.append(CheckView("registry", .ok, "\(view.sources.count) sources: \(view.sources.map(\.name).joined(separator: ", "))"))
         }
         if view.draining {
+            let since = registry.drainingSince.map { " since \($0.formatted(.iso8601))" } ?? ""
             checks.append(
-                CheckView("registry", .warning, "this node drains: its endpoints take no new calls", remedy: "myelinctl drain node --undo"))
+                CheckView(
+                    "registry", .warning, "this node drains\(since): its endpoints take no new calls", remedy: "myelinctl drain node --undo"
+                ))
         }
         if let first = view.problems.first {
             checks.append(

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Logging
 internal import MeshConfig
 internal import MeshIdentity
@@ -13,6 +14,7 @@ final class NodeRegistry: Sendable {
     let discovery: Discovery?
     let announcer: Announcer
     let stores: NodeStores
+    private let drainMark: DrainMark
     private let files: FilesSource?
     private let sources: [any RegistrySource]
 
@@ -23,6 +25,7 @@ final class NodeRegistry: Sendable {
     ) {
         let journal = RegistryJournal(log: log)
         let directory = configuration.stateDirectory + "/registry"
+        drainMark = DrainMark(file: directory + "/draining")
         let stores = NodeStores(configuration, identities: identities)
         self.stores = stores
         let announcer = Announcer(stores.publishers) { source, failure in
@@ -50,6 +53,7 @@ final class NodeRegistry: Sendable {
 
     /// What is known without asking anybody: applied when this returns.
     func load() async {
+        if drainMark.since != nil { await store.drain(true) }
         for source in sources { await store.add(source.name) }
         if let files { await store.receive(files.load(), from: files.name) }
         await store.receive(.records(await embedded.records, SourceNote()), from: embedded.name)
@@ -67,6 +71,15 @@ final class NodeRegistry: Sendable {
             group.addTask { await self.store.run(self.sources) }
             group.addTask { await self.announcer.run() }
         }
+    }
+
+    /// Since when an operator wants this node to take no new calls; nil if none does.
+    var drainingSince: Date? { drainMark.since }
+
+    /// In force when this returns or throws; remembered if it returns.
+    func drain(_ isDraining: Bool) async throws(RegistrationFailure) {
+        await store.drain(isDraining)
+        try drainMark.set(isDraining)
     }
 
     /// Tells other nodes to send nothing here any more. Returns when the stores know it, or at the deadline.

@@ -25,6 +25,8 @@ final class SPIFFEAgent: Sendable {
                 }
             case .away(let failure):
                 log.warning("SPIFFE agent is away, its last SVIDs serve", metadata: ["socket": "\(socket)", "reason": "\(failure)"])
+            case .denied(let failure):
+                log.error("SPIFFE agent knows no identity of this daemon", metadata: ["socket": "\(socket)", "reason": "\(failure)"])
             }
         }
     }
@@ -39,7 +41,8 @@ final class SPIFFEAgent: Sendable {
 
     private var failure: String? {
         switch source.status {
-        case .away(let failure): "the SPIFFE agent at \(source.socket) is away: \(failure)"
+        case .away(let failure): "the SPIFFE agent at \(source.socket) is away: \(failure); its last SVIDs serve until they end"
+        case .denied(let failure): "the SPIFFE agent at \(source.socket) knows no identity of this daemon: \(failure)"
         case .connecting: "the SPIFFE agent at \(source.socket) has not answered yet"
         case .following: nil
         }
@@ -49,7 +52,7 @@ final class SPIFFEAgent: Sendable {
 
     /// What it lacks for a service of this node stands beside that service's certificate.
     func check(_ certificates: [CertificateStatus]) -> CheckView {
-        if let failure { return CheckView("spiffe agent", .error, "\(failure); its last SVIDs serve until they end", remedy: remedy) }
+        if let failure { return CheckView("spiffe agent", .error, failure, remedy: remedy) }
         let late = certificates.filter { source.isLate($0, now: Date()) }
         if let first = late.first {
             return CheckView(

@@ -11,6 +11,8 @@ struct IdentityRecord {
     private(set) var lastError: String?
     private(set) var nextAttempt: Date
     private(set) var hasExpired = false
+    /// Serials of all certificates that it had and that have not ended: connections may still show them.
+    private var shown: [String: Date] = [:]
     /// A request is on its way; nobody makes a second one.
     var isAsking = false
 
@@ -39,6 +41,8 @@ struct IdentityRecord {
 
     mutating func succeeded(_ held: Held, now: Date, chance: Double) {
         current = held
+        shown = shown.filter { $0.value > now }
+        shown[held.credential.serial] = held.notAfter
         failures = 0
         lastError = nil
         hasExpired = false
@@ -51,8 +55,12 @@ struct IdentityRecord {
         nextAttempt = RenewalSchedule.retry(failures: failures, now: now, notAfter: current?.notAfter, chance: chance)
     }
 
-    /// Lets go of a certificate that may not be used any more.
-    mutating func withdraw() { current = nil }
+    /// Lets go of a certificate that may not be used any more. - Returns: the serials that count no more, with their ends.
+    mutating func withdraw() -> [String: Date] {
+        current = nil
+        defer { shown = [:] }
+        return shown
+    }
 
     /// Lets go of a certificate that ended. - Returns: true if there was one.
     mutating func expire(_ now: Date) -> Bool {

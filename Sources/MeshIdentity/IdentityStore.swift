@@ -22,6 +22,9 @@ package actor IdentityStore {
     private var records: [ServiceIdentity: IdentityRecord] = [:]
     private var trust: TrustBundle?
     private var revocations = RevokedSerials.none
+    /// What the source of SVIDs took back, with its end.
+    private var withdrawn: [String: Date] = [:]
+    private var allRevoked = RevokedSerials.none
     /// Why the roots could not be read last time.
     private var trustError: String?
 
@@ -75,8 +78,13 @@ package actor IdentityStore {
 
     package func trustBundle() -> TrustBundle? { trust }
 
-    /// Certificates that peers must not show any more.
-    package func revoked() -> RevokedSerials { revocations }
+    /// Certificates that peers, or this node, must not show any more: revoked by the authority, or taken back by the source of SVIDs.
+    package func revoked() -> RevokedSerials { allRevoked }
+
+    private func collectRevoked() {
+        withdrawn = withdrawn.filter { $0.value > clock.now }
+        allRevoked = withdrawn.isEmpty ? revocations : RevokedSerials(revocations.serials.union(withdrawn.keys))
+    }
 
     /// The authority can be asked again, or the clock was set: what waits for another attempt makes it now.
     package func retry() async {
@@ -129,6 +137,7 @@ package actor IdentityStore {
         // Without an answer, what was revoked stays so.
         guard let found = try? await source.revocations(), found != revocations else { return }
         revocations = found
+        collectRevoked()
         for service in records.keys { records[service]?.revoke(found, now: clock.now) }
         changed.yield()
     }
@@ -157,11 +166,14 @@ package actor IdentityStore {
         case .success(let held):
             let isNew = records[service]?.current?.credential !== held.credential
             if isNew || records[service]?.lastError != nil { records[service]?.succeeded(held, now: clock.now, chance: chance) }
+            // Given again.
+            if withdrawn.removeValue(forKey: held.credential.serial) != nil { collectRevoked() }
             if isNew { changed.yield() }
         case .failure(let failure):
             records[service]?.failed(failure.description, now: clock.now, chance: chance)
             guard failure.code == .withdrawn, records[service]?.current != nil else { return }
-            records[service]?.withdraw()
+            withdrawn.merge(records[service]?.withdraw() ?? [:]) { $1 }
+            collectRevoked()
             changed.yield()
         }
     }

@@ -17,7 +17,7 @@ import Testing
     }
 
     private func redeem(_ token: JoinToken, as node: String = "node-2", now: Date = Date()) throws {
-        try store.redeem(id: token.id, secret: token.secret, node: node, now: now)
+        try store.redeem(id: token.id, secret: token.secret, node: node, now: now) {}
     }
 
     @Test func isReadAsItIsWritten() throws {
@@ -49,19 +49,46 @@ import Testing
         let store = store
         let wins = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<32 {
-                group.addTask { (try? store.redeem(id: token.id, secret: token.secret, node: "node-2")) != nil }
+                group.addTask { (try? store.redeem(id: token.id, secret: token.secret, node: "node-2") {}) != nil }
             }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(wins == 1)
     }
 
+    /// An authority that cannot sign costs nobody a token.
+    @Test func isAsItWasIfNothingCameOfIt() throws {
+        let token = try make()
+        var wasFree = true
+        do {
+            try store.redeem(id: token.id, secret: token.secret, node: "node-2") { () throws(AuthorityFailure) in
+                wasFree = (try? redeem(token)) != nil
+                throw AuthorityFailure(.storage, "the disk is full", advice: "free space")
+            }
+            Issue.record("what failed succeeded")
+        } catch { #expect(error.code == .storage) }
+        #expect(!wasFree, "nobody else can use it meanwhile")
+        try redeem(token)
+        #expect(throws: AuthorityFailure.self) { try redeem(token) }
+    }
+
+    /// It is used up, and does not lie there for ever.
+    @Test func whatAnAuthorityLeftThatWasKilledIsSwept() throws {
+        let now = Date()
+        let token = try make(lifetime: .seconds(60), now: now)
+        let file = scratch.authority + "/tokens/\(token.id)"
+        try FileManager.default.moveItem(atPath: file, toPath: file + ".taken")
+        #expect(throws: AuthorityFailure.self) { try redeem(token) }
+        try store.sweep(now.addingTimeInterval(61))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.authority + "/tokens").isEmpty)
+    }
+
     @Test func refusesAnotherNodesAWrongSecretAndAStrangeName() throws {
         let token = try make()
         #expect(throws: AuthorityFailure.self) { try redeem(token, as: "node-3") }
         let wrong = String(token.secret.reversed())
-        #expect(throws: AuthorityFailure.self) { try store.redeem(id: token.id, secret: wrong, node: "node-2") }
-        #expect(throws: AuthorityFailure.self) { try store.redeem(id: "../root.key", secret: token.secret, node: "node-2") }
+        #expect(throws: AuthorityFailure.self) { try store.redeem(id: token.id, secret: wrong, node: "node-2") {} }
+        #expect(throws: AuthorityFailure.self) { try store.redeem(id: "../root.key", secret: token.secret, node: "node-2") {} }
         #expect(throws: AuthorityFailure.self) { _ = try make("../node") }
         try redeem(token)
     }

@@ -148,6 +148,27 @@ struct WorkloadServerTests {
         #expect(source.messages.accepted == 2)
     }
 
+    /// It may be that the agent was just started.
+    @Test func aDenialAtTheBeginningOfACallCountsAfterAWhile() async throws {
+        let source = AgentSource(socket: socket, trustDomain: "daarion.city", denialPatience: .milliseconds(600)) { _ in }
+        let running = Task { await source.run() }
+        defer { running.cancel() }
+        var updates = source.updates.makeAsyncIterator()
+        let identity = SPIFFEID(trustDomain: "daarion.city", service: own.service)
+        try await serving { _ in await updates.next() }
+        for _ in 0..<500 where !isAway(source) { try await Task.sleep(for: .milliseconds(10)) }
+        workloads.all = []
+        try await serving { _ in
+            for _ in 0..<1000 where !isDenied(source) { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(isDenied(source))
+            _ = try await source.svid(for: identity, now: Date())
+            await updates.next()
+            await #expect { try await source.svid(for: identity, now: Date()) } throws: { ($0 as? AuthorityFailure)?.code == .withdrawn }
+            #expect(try await source.trustedRoots() == [authority.real.rootDER])
+        }
+    }
+
+    private func isDenied(_ source: AgentSource) -> Bool { if case .denied = source.status { true } else { false } }
     private func isAway(_ source: AgentSource) -> Bool { if case .away = source.status { true } else { false } }
 
     @Test func strangersShareWhatOneWorkloadMayHave() {

@@ -187,7 +187,10 @@ import Testing
 
         #expect(try control(["drain", "node"]).status == 0)
         #expect(try eventually(2) { try lab.curl(from: near, "http://manual:7001/").status != 0 })
-        #expect(try control(["check"]).output.contains("this node drains"))
+        // Also after a restart, for as long as the operator does not take it back.
+        try lab.restartDaemon(node)
+        #expect(try control(["check"]).output.contains("this node drains since"))
+        #expect(try lab.curl(from: near, "http://manual:7001/").status != 0)
         #expect(try control(["drain", "node", "--undo"]).status == 0)
         #expect(try eventually(2) { try ask("manual:7001", from: near) == manual.ipv4 })
 

@@ -5,7 +5,7 @@ import Testing
 /// R1.5: two nodes whose identities a SPIFFE agent gives, in place of an authority of the mesh.
 @Suite(.serialized) final class SPIFFEAgentNodeTests {
     private static let name = "agents"
-    private static let ids = ["caller", "hash"].map { "spiffe://daarion.city/ns/default/sa/\($0)" }
+    private static let ids = ["caller", "hash", "echo"].map { "spiffe://daarion.city/ns/default/sa/\($0)" }
 
     private let lab: Lab
     private let directory: String
@@ -18,7 +18,10 @@ import Testing
         var topology = Topology(
             nodes: Topology.twoNodes,
             services: [
-                Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: "allow: [hash]\n"),
+                Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: "allow: [hash, echo]\n"),
+                Topology.Service(
+                    "echo", port: 7002, program: .command([Binaries.load, "echo", "--listen", "[::]:7002"]), on: [.pod("node-2")],
+                    policy: nil),
                 Topology.Service(
                     "hash", port: 7001, program: .command([Binaries.load, "hash-serve", "--listen", "[::]:7001"]), on: [.pod("node-2")],
                     policy: nil),
@@ -107,7 +110,9 @@ import Testing
 
     @Test func whatTheAgentTakesBackIsNotUsedAnyMore() throws {
         #expect(try awaitCall(true).succeeded)
-        try register([Self.ids[1]], with: 0)
+        let live = try openConnection()
+        try register(Array(Self.ids.dropFirst()), with: 0)
+        #expect(live.wait(timeout: .seconds(10)) != nil, "a connection that was open ends")
         #expect(try !awaitCall(false).succeeded)
         let certificates = try lab.control(lab.nodes[0], ["certificates"]).output
         #expect(certificates.contains("has no SVID for \(Self.ids[0])"), "\(certificates)")
@@ -116,6 +121,36 @@ import Testing
         try register(Self.ids, with: 0)
         let result = try awaitCall(true)
         #expect(result.succeeded, "\(result)")
+    }
+
+    /// An agent that had given SVIDs and knows none any more has taken all of them back.
+    @Test func aDenialTakesBackAll() throws {
+        #expect(try awaitCall(true).succeeded)
+        let live = try openConnection()
+        try register([], with: 0)
+        #expect(live.wait(timeout: .seconds(10)) != nil, "a connection that was open ends")
+        #expect(try !awaitCall(false).succeeded)
+        let check = try awaitControl(0, "check") { $0.contains("knows no identity of this daemon") }
+        #expect(check.contains("knows no identity of this daemon") && check.contains("no identity issued"), "\(check)")
+        try register(Self.ids, with: 0)
+        #expect(try awaitCall(true).succeeded)
+    }
+
+    /// To the echo, through a tunnel of the caller's; it has carried something when this returns.
+    private func openConnection() throws -> ChildProcess {
+        let callee = lab.workload("echo")
+        let program = """
+            import socket, time
+            s = socket.create_connection(('\(callee.ipv4)', \(callee.port)))
+            while True:
+                s.sendall(b'x')
+                if not s.recv(1): break
+                print('.', end='', flush=True); time.sleep(0.1)
+            """
+        let (process, output) = try lab.spawn(in: lab.workload("caller"), ["/usr/bin/python3", "-c", program])
+        for _ in 0..<100 where (try? String(contentsOfFile: output, encoding: .utf8).contains(".")) != true { usleep(50_000) }
+        #expect(process.wait(timeout: .milliseconds(200)) == nil, "the connection is open")
+        return process
     }
 
     @Test func anSVIDThatBreaksTheRulesIsRefusedWithTheReason() throws {

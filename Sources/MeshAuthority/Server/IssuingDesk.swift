@@ -41,11 +41,12 @@ package final class IssuingDesk: Sendable {
         id: String, secret: String, node: String, requestDER: [UInt8], now: Date = Date()
     ) throws(AuthorityFailure) -> IssuedCertificate {
         let identity = try identity(of: node)
-        // A bad request must not cost the token.
         let request = try CertificateRequest(der: requestDER)
         guard !authority.isRevoked(node: node) else { throw revoked(node) }
-        try tokens.redeem(id: id, secret: secret, node: node, now: now)
-        let issued = try sign(.node(identity), request, Self.nodeLifetime, node: node, now)
+        // Neither a bad request nor an authority that cannot sign costs the token.
+        let issued = try tokens.redeem(id: id, secret: secret, node: node, now: now) { () throws(AuthorityFailure) in
+            try sign(.node(identity), request, Self.nodeLifetime, node: node, now)
+        }
         counts.withLock { $0.joined += 1 }
         return issued
     }

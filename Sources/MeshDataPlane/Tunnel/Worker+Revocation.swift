@@ -3,7 +3,7 @@ internal import MeshSnapshot
 internal import MeshTLS
 internal import MeshTypes
 
-/// What the authority takes back ends at once, also where it serves already (RFC 5280 §3.3).
+/// What the authority, or the SPIFFE agent, takes back ends at once, also where it serves already (RFC 5280 §3.3).
 extension Worker {
     /// Ends tunnels whose peer, or whose own end, shows a revoked certificate; handshakes go on with the new list.
     func endRevoked(by revoked: RevokedSerials, before: RevokedSerials?) {
@@ -24,6 +24,10 @@ extension Worker {
 
     private func noteRevoked(_ tunnel: Tunnel) {
         let who = tunnel.tls.peer.map { "\($0)" } ?? "a peer"
-        note(tunnel, TLSFailure(.certificateRevoked, "the tunnel with \(who) ended: a certificate of it was revoked by the authority"))
+        note(
+            tunnel,
+            TLSFailure(
+                .certificateRevoked,
+                "the tunnel with \(who) ended: a certificate of it was revoked by the authority, or withdrawn by the SPIFFE agent"))
     }
 }

@@ -54,8 +54,11 @@ package struct TokenStore: Sendable {
         return token
     }
 
-    /// Takes the token: whoever removes its file has used it, and nobody after.
-    package func redeem(id: String, secret: String, node: String, now: Date = Date()) throws(AuthorityFailure) {
+    /// Does `body` for who has the token: nobody else can use it meanwhile, nor afterwards. If `body` fails the token is as it was; if this process
+    /// ends meanwhile it is used up.
+    package func redeem<Result>(
+        id: String, secret: String, node: String, now: Date = Date(), _ body: () throws(AuthorityFailure) -> Result
+    ) throws(AuthorityFailure) -> Result {
         let refused = AuthorityFailure(
             .token, "the join token of \(node) is unknown, used, expired or another node's",
             advice: "make a new one: `myelind ca token --node \(node)`")
@@ -64,8 +67,21 @@ package struct TokenStore: Sendable {
         guard let bytes = try PrivateFile.read(path, secret: true), let entry = try? JSONDecoder().decode(Entry.self, from: Data(bytes))
         else { throw refused }
         let matches = Self.equal(entry.hash, JoinToken.hash(secret))
-        guard matches, entry.node == node, Int64(now.timeIntervalSince1970) < entry.expires, unlink(path) == 0 else { throw refused }
+        let taken = path + Self.takenSuffix
+        // Of several that come here only one finds the file.
+        guard matches, entry.node == node, Int64(now.timeIntervalSince1970) < entry.expires, rename(path, taken) == 0 else { throw refused }
+        do throws(AuthorityFailure) {
+            let result = try body()
+            unlink(taken)
+            return result
+        } catch {
+            rename(taken, path)
+            throw error
+        }
     }
+
+    /// Of a token's file while it is used.
+    private static let takenSuffix = ".taken"
 
     private func count() -> Int { (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0 }
 
@@ -74,7 +90,7 @@ package struct TokenStore: Sendable {
     package func sweep(_ now: Date = Date()) throws(AuthorityFailure) -> Int {
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return 0 }
         var left = 0
-        for name in names where JoinToken.isHex(name, bytes: JoinToken.idBytes) {
+        for name in names where JoinToken.isHex(String(name.trimmingSuffix(Self.takenSuffix)), bytes: JoinToken.idBytes) {
             guard let bytes = try PrivateFile.read("\(folder)/\(name)", secret: true),
                 let entry = try? JSONDecoder().decode(Entry.self, from: Data(bytes)), entry.expires > Int64(now.timeIntervalSince1970)
             else {
@@ -91,4 +107,8 @@ package struct TokenStore: Sendable {
         guard left.utf8.count == right.utf8.count else { return false }
         return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
+}
+
+extension String {
+    fileprivate func trimmingSuffix(_ suffix: String) -> Substring { hasSuffix(suffix) ? dropLast(suffix.count) : self[...] }
 }

@@ -36,6 +36,15 @@ package struct AgentIdentities: Sendable {
         self.roots = roots
     }
 
+    /// The agent says that this program has no identity: whom to trust stays.
+    var redacted: AgentIdentities { AgentIdentities(svids: [:], refused: [:], roots: roots) }
+
+    private init(svids: [SPIFFEID: GivenSVID], refused: [String: String], roots: [[UInt8]]) {
+        self.svids = svids
+        self.refused = refused
+        self.roots = roots
+    }
+
     private static func bundle(of message: X509SVIDMessage) throws(SVIDRefusal) -> [[UInt8]] {
         do throws(MalformedMessage) {
             let roots = try DERCertificates.split(message.bundle, limit: TrustBundle.maximumRoots)

@@ -8,6 +8,8 @@ internal import Synchronization
 package final class AgentSource: SVIDSource {
     /// Of an SVID's lifetime: an agent renews at half of it.
     private static let lateShare = 0.25
+    /// An agent that was started anew denies everything until it has heard from its server.
+    package static let denialPatience = Duration.seconds(60)
 
     private struct State {
         var identities: AgentIdentities?
@@ -21,13 +23,19 @@ package final class AgentSource: SVIDSource {
     package let updates: AsyncStream<Void>
     private let updated: AsyncStream<Void>.Continuation
     private let trustDomain: String
+    private let denialPatience: Duration
     private let report: @Sendable (AgentStatus) -> Void
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - socket: path of the agent's Unix socket.
+    ///   - denialPatience: how long a denial at the beginning of each call is taken for that of an agent that was just started.
     ///   - report: told of every change of status.
-    package init(socket: String, trustDomain: String, report: @escaping @Sendable (AgentStatus) -> Void) {
+    package init(
+        socket: String, trustDomain: String, denialPatience: Duration = AgentSource.denialPatience,
+        report: @escaping @Sendable (AgentStatus) -> Void
+    ) {
+        self.denialPatience = denialPatience
         self.socket = socket
         self.trustDomain = trustDomain
         self.report = report
@@ -75,15 +83,29 @@ package final class AgentSource: SVIDSource {
     /// Until cancelled.
     package func run() async {
         var failures = 0
+        var denied: ContinuousClock.Instant?
         while !Task.isCancelled {
             let failure: GRPCStatus
+            var hasGiven = false
             do {
-                for try await message in AgentCall.messages(socket: socket) { if accept(message) { failures = 0 } }
+                for try await message in AgentCall.messages(socket: socket) where accept(message) {
+                    failures = 0
+                    hasGiven = true
+                }
                 failure = GRPCStatus(.unavailable, "the agent ended the stream")
             } catch let error as GRPCStatus { failure = error } catch { failure = GRPCStatus(.unavailable, "\(error)") }
             if Task.isCancelled { return }
             failures += 1
-            enter(.away(failure))
+            if failure.code == .permissionDenied {
+                let since = denied ?? .now
+                denied = since
+                // Said where it gave them before, that takes back all of them (§5.2.1); at the beginning of a call it may not know yet.
+                if hasGiven || .now - since >= denialPatience { redact() }
+                enter(.denied(failure))
+            } else {
+                denied = nil
+                enter(.away(failure))
+            }
             let pause = AgentBackoff.pause(failures: failures, chance: Double.random(in: 0..<1))
             do { try await Task.sleep(for: pause) } catch { return }
         }
@@ -107,6 +129,15 @@ package final class AgentSource: SVIDSource {
         }
     }
 
+    private func redact() {
+        let isNew = state.withLock { state in
+            guard let identities = state.identities, !identities.svids.isEmpty else { return false }
+            state.identities = identities.redacted
+            return true
+        }
+        if isNew { updated.yield() }
+    }
+
     private func enter(_ status: AgentStatus) {
         let isNew = state.withLock { state in
             defer { state.status = status }
@@ -117,7 +148,10 @@ package final class AgentSource: SVIDSource {
 
     private func nothing(_ what: String) -> AuthorityFailure {
         let why: String
-        if case .away(let failure) = status { why = ": \(failure)" } else { why = "" }
+        switch status {
+        case .away(let failure), .denied(let failure): why = ": \(failure)"
+        case .connecting, .following: why = ""
+        }
         return AuthorityFailure(
             .unreachable, "\(what) has come from the agent at \(socket) yet\(why)", advice: "see whether it runs, and docs/spiffe.md")
     }
@@ -129,6 +163,8 @@ package enum AgentStatus: Sendable, Equatable {
     /// - refused: SPIFFE IDs that are not used, and why.
     case following(svids: Int, refused: [String: String])
     case away(GRPCStatus)
+    /// It answers, and knows no identity of this program.
+    case denied(GRPCStatus)
 }
 
 /// How long to wait before the agent is called again.

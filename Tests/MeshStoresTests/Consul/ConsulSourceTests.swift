@@ -50,6 +50,38 @@ struct ConsulSourceTests {
         #expect(consul.ask("GET", "/v1/agent/services").trimmingCharacters(in: .whitespacesAndNewlines) == "{}")
     }
 
+    @Test func speaksTLSWithACertificateOfItsOwn() async throws {
+        let scratch = Scratch()
+        let tls = TestCertificates(in: scratch)
+        let consul = try await ConsulServer(scratch: scratch, tls: tls)
+        let identities = try await TestIdentities(["wallet"])
+        var options = consul.options
+        options.access = StoreAccess(authorityFile: tls.authority, certificateFile: tls.certificate, keyFile: tls.key)
+        let publisher = StorePublisher(consul: options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+        try await Reports.of(source(options, identities)) { reports in
+            try await reports.wait("the endpoint") { records, _ in records.endpoints == ["wallet 10.1.0.2:8081"] }
+        }
+        publishing.cancel()
+        await publishing.value
+        // Without a certificate, with another authority than the agent's, and with none at all.
+        let others = Scratch()
+        let accesses = [
+            StoreAccess(authorityFile: tls.authority),
+            StoreAccess(authorityFile: TestCertificates(in: others).authority, certificateFile: tls.certificate, keyFile: tls.key),
+            StoreAccess(authorityFile: others.path + "/none.pem"),
+        ]
+        for (access, code) in zip(accesses, [SourceFailure.Code.unreachable, .unreachable, .refused]) {
+            options.access = access
+            try await Reports.of(source(options, identities)) { reports in
+                let failure = try await reports.waitForFailure()
+                #expect(failure.code == code, "\(failure)")
+                #expect(await reports.records == nil)
+            }
+        }
+    }
+
     @Test func othersServicesAreUsedIfTheyMayBeUnsigned() async throws {
         let consul = try await ConsulServer()
         let identities = try await TestIdentities([])

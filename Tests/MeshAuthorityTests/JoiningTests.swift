@@ -200,13 +200,15 @@ func pemText(_ chain: [[UInt8]]) -> String {
 }
 
 /// A program's exit status and output. The threads of tasks are the server's meanwhile, which the program talks to.
-func run(_ arguments: String...) async -> (status: Int32, output: String) {
+func run(_ arguments: String...) async -> (status: Int32, output: String) { await run(arguments[0], Array(arguments.dropFirst())) }
+
+func run(_ program: String, _ arguments: [String]) async -> (status: Int32, output: String) {
     await withCheckedContinuation { continuation in
         Thread.detachNewThread {
             let process = Process()
             let pipe = Pipe()
             process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            process.arguments = arguments
+            process.arguments = [program] + arguments
             process.standardOutput = pipe
             process.standardError = pipe
             try! process.run()

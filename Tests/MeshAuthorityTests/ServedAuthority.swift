@@ -15,9 +15,11 @@ final class ServedAuthority: Sendable {
     private let running = Mutex<Task<Void, Never>?>(nil)
     private let port = Mutex<UInt16>(0)
 
-    init(_ path: String = "\(NSTemporaryDirectory())/myelin-authority-\(UUID().uuidString)") throws {
+    init(
+        _ path: String = "\(NSTemporaryDirectory())/myelin-authority-\(UUID().uuidString)", source: AuthoritySource = .root
+    ) throws {
         self.path = path
-        authority = try EmbeddedCA.open(directory: path + "/ca", trustDomain: Self.trustDomain, node: "node-1")
+        authority = try EmbeddedCA.open(directory: path + "/ca", trustDomain: Self.trustDomain, node: "node-1", source: source)
         let book = PlacementBook()
         self.book = book
         desk = IssuingDesk(authority, longest: .seconds(3600)) { node, service in book.places(node, service) }

@@ -182,7 +182,8 @@ package actor RemoteAuthority: CertificateAuthority {
     ) async throws(AuthorityFailure) -> Answer {
         let order = choice.order(now: .now)
         guard !order.isEmpty else { throw lastError ?? Self.notJoined }
-        var failure = Self.notJoined
+        var failure: AuthorityFailure?
+        var refusal: AuthorityFailure?
         for server in order {
             do throws(AuthorityFailure) {
                 let (shown, roots) = identity ?? (credential, trust?.roots ?? [])
@@ -191,18 +192,23 @@ package actor RemoteAuthority: CertificateAuthority {
                 settle(server)
                 return answer
             } catch {
-                failure = error
                 switch error.code {
+                // A token is known to the one that made it.
+                case .token: refusal = error
                 // These another server may be free of.
-                case .unreachable, .storage, .damaged, .validity, .permissions, .full: continue
-                case .trustDomain, .request, .notPlaced, .token, .revoked, .withdrawn, .notANode, .tooManyRequests, .tooEarly:
+                case .unreachable, .storage, .damaged, .validity, .permissions, .full: failure = error
+                case .trustDomain, .request, .notPlaced, .revoked, .withdrawn, .notANode, .tooManyRequests, .tooEarly:
                     choice.answered(server)
                     throw refuse(error)
                 }
             }
         }
+        if failure == nil, let refusal, let first = order.first {
+            choice.answered(first)
+            throw refuse(refusal)
+        }
         choice.noneAnswered(now: .now, chance: Double.random(in: 0..<1))
-        throw refuse(failure)
+        throw refuse(failure ?? Self.notJoined)
     }
 
     private func settle(_ server: Int) {

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MeshSystem
+internal import MeshTypes
 
 /// The files of the embedded authority: read and written whole, private, and complete or not there at all.
 struct AuthorityDirectory: ~Copyable {

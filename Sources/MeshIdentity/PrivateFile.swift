@@ -1,5 +1,6 @@
 internal import Glibc
 internal import MeshSystem
+internal import MeshTypes
 
 /// Small files of the authority, of which some are secret.
 enum PrivateFile {

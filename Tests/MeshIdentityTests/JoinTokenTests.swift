@@ -1,5 +1,6 @@
 import Foundation
 import MeshIdentity
+import MeshTypes
 import Testing
 
 @Suite struct JoinTokenTests {

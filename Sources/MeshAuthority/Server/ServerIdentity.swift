@@ -1,6 +1,7 @@
 internal import Foundation
 internal import MeshIdentity
 internal import MeshTLS
+internal import MeshTypes
 internal import NIOSSL
 internal import Synchronization
 

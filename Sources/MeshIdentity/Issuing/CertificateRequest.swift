@@ -1,4 +1,5 @@
 package import Crypto
+internal import MeshTypes
 internal import SwiftASN1
 internal import X509
 

@@ -1,4 +1,5 @@
 package import Foundation
+internal import MeshTypes
 
 /// `nodes.json`: which nodes ask this authority, and which roots and revocations each has taken.
 package struct NodeJournal: Codable, Sendable, Equatable {

@@ -1,5 +1,6 @@
 internal import Crypto
 package import Foundation
+internal import MeshTypes
 
 /// The change of root with two trusted roots (R1.3), on the authority's directory: prepare, activate, retire.
 ///

@@ -1,4 +1,5 @@
 internal import Foundation
+internal import MeshTypes
 
 /// One certificate that was issued: kept until it ends, so that everything of a service or a node can be revoked.
 struct IssuedRecord: Codable, Sendable, Equatable {

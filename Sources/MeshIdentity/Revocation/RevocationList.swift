@@ -1,6 +1,7 @@
 internal import Crypto
 internal import Foundation
 internal import MeshTLS
+internal import MeshTypes
 internal import SwiftASN1
 
 /// `crl.pem` beside `revocations.json`: for programs outside the mesh that check its certificates.

@@ -1,5 +1,6 @@
 internal import Foundation
 package import MeshTLS
+internal import MeshTypes
 
 /// Why a certificate is refused before its end (RFC 5280 §5.3.1).
 package enum RevocationReason: String, Sendable, Codable, CaseIterable {

@@ -1,4 +1,5 @@
 package import Foundation
+internal import MeshTypes
 
 /// That an operator drained this node, over restarts and upgrades of the daemon: a file that is there while it drains.
 package struct DrainMark: Sendable {

@@ -54,29 +54,18 @@ package struct Registration: Sendable, Hashable {
 }
 
 /// Why the embedded registry does not do what it was asked to.
-package struct RegistrationFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    package enum Code: String, Sendable, CaseIterable {
-        /// The registration cannot be right, whatever else is registered.
-        case invalid
-        /// It contradicts another registration.
-        case conflict
-        /// No instance has that name.
-        case unknown
-        /// There are as many as fit.
-        case full
-        /// It is in force, but was not written down.
-        case notKept = "not_kept"
-    }
+package typealias RegistrationFailure = Failure<RegistrationFailureCode>
 
-    package let code: Code
-    package let what: String
-    package let advice: String
-
-    package init(_ code: Code, _ what: String, advice: String) {
-        self.code = code
-        self.what = what
-        self.advice = advice
-    }
-
-    package var description: String { "\(what) [\(code.rawValue)]; \(advice)" }
+/// Stable codes of `RegistrationFailure`.
+package enum RegistrationFailureCode: String, Sendable, CaseIterable {
+    /// The registration cannot be right, whatever else is registered.
+    case invalid
+    /// It contradicts another registration.
+    case conflict
+    /// No instance has that name.
+    case unknown
+    /// There are as many as fit.
+    case full
+    /// It is in force, but was not written down.
+    case notKept = "not_kept"
 }

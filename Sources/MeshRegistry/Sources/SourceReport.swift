@@ -1,4 +1,5 @@
 package import MeshConfig
+package import MeshTypes
 
 /// What a source says.
 package enum SourceReport: Sendable {
@@ -26,29 +27,18 @@ package struct SourceNote: Sendable, Equatable {
 }
 
 /// Why a source cannot say what it knows.
-package struct SourceFailure: Error, Sendable, Hashable, CustomStringConvertible {
-    package enum Code: String, Sendable, Codable, CaseIterable {
-        /// No connection, no answer, or an answer that broke off.
-        case unreachable
-        /// It wants other credentials, or does not know its certificate's holder.
-        case refused
-        /// It answers what nobody can read.
-        case malformed
-        /// It says more than `RegistryBounds` lets in.
-        case overBound = "over_bound"
-    }
+package typealias SourceFailure = Failure<SourceFailureCode>
 
-    package let code: Code
-    package let what: String
-    package let advice: String
-
-    package init(_ code: Code, _ what: String, advice: String) {
-        self.code = code
-        self.what = what
-        self.advice = advice
-    }
-
-    package var description: String { "\(what) [\(code.rawValue)]; \(advice)" }
+/// Stable codes of `SourceFailure`.
+package enum SourceFailureCode: String, Sendable, Codable, CaseIterable {
+    /// No connection, no answer, or an answer that broke off.
+    case unreachable
+    /// It wants other credentials, or does not know its certificate's holder.
+    case refused
+    /// It answers what nobody can read.
+    case malformed
+    /// It says more than `RegistryBounds` lets in.
+    case overBound = "over_bound"
 }
 
 /// How much a source may say. More is refused whole: half of an answer is a wrong answer.

@@ -1,4 +1,5 @@
 internal import MeshRegistry
+internal import MeshTypes
 
 /// What went wrong with one request to a store.
 package enum StoreError: Error, Equatable {

@@ -3,6 +3,7 @@ internal import Foundation
 internal import MeshConfig
 internal import MeshControl
 internal import MeshIdentity
+internal import MeshTypes
 
 /// `myelind ca`: works on the authority's directory, whether its daemon runs or not. Who may write there may use it.
 struct AuthorityCommand: ParsableCommand {

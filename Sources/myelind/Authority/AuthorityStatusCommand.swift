@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import MeshConfig
 internal import MeshIdentity
+internal import MeshTypes
 
 /// `myelind ca status`
 struct AuthorityStatusCommand: ParsableCommand {

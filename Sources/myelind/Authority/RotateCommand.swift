@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import MeshConfig
 internal import MeshIdentity
+internal import MeshTypes
 
 /// `myelind ca rotate`
 struct RotateCommand: ParsableCommand {

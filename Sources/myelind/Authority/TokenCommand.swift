@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import MeshIdentity
+internal import MeshTypes
 
 /// `myelind ca token`
 struct TokenCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import Foundation
 import MeshRegistry
 import MeshStores
+import MeshTypes
 import Testing
 
 /// Who may read and write, and who must prove who they are.

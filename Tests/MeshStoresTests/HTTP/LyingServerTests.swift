@@ -1,5 +1,6 @@
 import MeshRegistry
 import MeshStores
+import MeshTypes
 import Testing
 
 /// Servers that are no store, or a broken one: a failure is said, and no record.

@@ -125,7 +125,7 @@ extension NodeAdmin {
                 name: "myelin_registry_source_up", help: "Whether a source of records answers and is believed.", kind: .gauge,
                 samples: samples { $0.condition == .healthy ? 1 : 0 }),
             MetricFamily(
-                name: "myelin_registry_source_held", help: "Whether a source lost all its records at once and is not believed yet.",
+                name: "myelin_registry_source_held", help: "Whether a source lost its records at once and is not believed yet.",
                 kind: .gauge, samples: samples { $0.condition == .held ? 1 : 0 }),
             MetricFamily(
                 name: "myelin_registry_source_records", help: "Records of a source that are in force.", kind: .gauge,

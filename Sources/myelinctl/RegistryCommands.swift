@@ -60,7 +60,7 @@ struct RegistryInstancesCommand: AsyncParsableCommand {
 
 struct RegistryAcceptCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "accept", abstract: "Says that a source which lost all its records at once is right to have none.")
+        commandName: "accept", abstract: "Says that a source which lost its records at once is right.")
     @OptionGroup var options: ControlOptions
     @Argument(help: "The source, as `myelinctl registry` names it.") var source: String
 

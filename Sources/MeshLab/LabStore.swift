@@ -58,8 +58,6 @@ package final class LabStore {
         server = nil
     }
 
-    package func signal(_ signal: Int32) { server?.signal(signal) }
-
     /// Cuts it off from a node, or lifts that: what it sends vanishes, so nothing is acknowledged, and nobody is told.
     package func setPath(to node: LabNode, isOpen: Bool) throws(LabError) {
         try ChildProcess.script("ip -n \(lab.places.wire) route \(isOpen ? "del" : "add") blackhole \(node.uplink4)/32")

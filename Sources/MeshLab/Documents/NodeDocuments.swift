@@ -64,7 +64,6 @@ struct NodeDocuments {
         return switch node.registry {
         case .files: node.registryDirectory
         case .store: "{\(store)}"
-        case .filesAndStore: "{files: \(node.registryDirectory), \(store)}"
         }
     }
 

@@ -44,7 +44,7 @@ package struct Topology: Codable, Sendable {
         package var extraConfiguration = ""
 
         /// Where the node has its records from; a store is the laboratory's (`LabStore`).
-        package enum Registry: String, Codable, Sendable { case files, store, filesAndStore }
+        package enum Registry: String, Codable, Sendable { case files, store }
 
         package init(name: String, zone: String, region: String) {
             self.name = name

@@ -9,6 +9,8 @@ package struct DataPlaneOptions: Sendable {
     package var maximumTunnelStreams: UInt32 = 4096
     /// From the caller's connect until the callee's endpoint has accepted, all attempts together: one attempt.
     package var connectTimeout = Duration.seconds(5)
+    /// What the callee's node leaves to its endpoint of that: it ends the attempt before the caller's node does, so that both can say why.
+    package var deliveryTimeout: Duration { connectTimeout * 4 / 5 }
     /// From a tunnel's TCP connect until TLS is up.
     package var handshakeTimeout = Duration.seconds(5)
     /// A tunnel without streams is closed after this.

@@ -66,6 +66,7 @@ final class Worker: @unchecked Sendable {
     /// Sockets that were read for long enough in this batch and go on in the next.
     var again: [UInt64] = []
     var connectDeadlines: DeadlineQueue
+    var deliveryDeadlines: DeadlineQueue
     var handshakeDeadlines: DeadlineQueue
     var keepaliveDeadlines: DeadlineQueue
     var lingerDeadlines: DeadlineQueue
@@ -121,6 +122,7 @@ final class Worker: @unchecked Sendable {
         callerSessions = Slab(capacity: options.maximumFlows)
         endpointSessions = Slab(capacity: options.maximumFlows)
         connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
+        deliveryDeadlines = DeadlineQueue(delay: options.deliveryTimeout)
         handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)
         keepaliveDeadlines = DeadlineQueue(delay: options.keepalive)
         lingerDeadlines = DeadlineQueue(delay: .milliseconds(10))
@@ -181,6 +183,7 @@ final class Worker: @unchecked Sendable {
 
     private func expire() {
         while let handle = connectDeadlines.popDue(now: now) { connectTimedOut(handle) }
+        while let handle = deliveryDeadlines.popDue(now: now) { deliveryTimedOut(handle) }
         while let handle = handshakeDeadlines.popDue(now: now) { handshakeTimedOut(handle) }
         while let handle = keepaliveDeadlines.popDue(now: now) { keepAlive(handle) }
         while let handle = lingerDeadlines.popDue(now: now) { lingered(handle) }

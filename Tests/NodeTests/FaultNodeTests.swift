@@ -182,8 +182,11 @@ import Testing
         let started = ContinuousClock.now
         #expect(try !echoes("dead"))
         #expect(ContinuousClock.now - started < .seconds(25))
-        #expect(
-            try eventually(5) { lab.accessLog(lab.nodes[1]).contains { $0.contains("endpoint_timeout") && $0.contains("/sa/dead\"") } })
+        for node in lab.nodes {
+            #expect(try eventually(5) { lab.accessLog(node).contains { $0.contains("endpoint_timeout") && $0.contains("/sa/dead\"") } })
+            let others = lab.accessLog(node).filter { $0.contains("/sa/dead\"") && !$0.contains("endpoint_timeout") }
+            #expect(others.isEmpty, "it is the same at both ends: \(others)")
+        }
         #expect(try echoes("far"))
     }
 

@@ -38,7 +38,7 @@ import Testing
             try? lab.lower()
             throw error
         }
-        #expect(try eventually(15) { try lab.send(RequestLoad("callee:7000", rate: 10, count: 2), from: caller).failed == 0 })
+        #expect(try eventually(15) { isAnswered })
     }
 
     deinit {
@@ -54,6 +54,9 @@ import Testing
         }
         return false
     }
+
+    /// Also the callee's name must be known for it.
+    private var isAnswered: Bool { (try? lab.send(RequestLoad("callee:7000", rate: 10, count: 2), from: caller).failed) == 0 }
 
     private func load(seconds: Double) throws -> RunningLoad {
         try lab.start(RequestLoad("callee:7000", rate: Self.rate, count: Int(Self.rate * seconds)), from: caller)
@@ -97,7 +100,7 @@ import Testing
         #expect(try eventually(10) { try announced().isEmpty })
         #expect(try store.control(["snapshot", "save", snapshot]).succeeded)
         try lab.startService(callee)
-        #expect(try eventually(15) { try lab.send(RequestLoad("callee:7000", rate: 10, count: 2), from: caller).failed == 0 })
+        #expect(try eventually(15) { isAnswered })
         for number in 0..<20 { try store.declare("later", #"{"service":"later","port":\#(8000 + number)}"#) }
         let revision = try store.control(["endpoint", "status", "-w", "json"]).output.firstMatch(of: /"revision":(\d+)/)?.1
         #expect(try store.control(["compact", String(try #require(revision))]).succeeded)

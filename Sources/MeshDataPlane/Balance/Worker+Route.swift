@@ -102,9 +102,12 @@ extension Worker {
         guard flow.pointee.stage == .connecting else { return }
         // An entry of an earlier attempt: this attempt's own follows.
         guard now &- flow.pointee.attemptStarted >= connectDeadlines.delay else { return }
-        switch flow.pointee.kind {
-        case .local, .outgoing: attemptFailed(handle, flow, .endpointTimeout)
-        case .incoming: refuseStream(handle, flow, .endpointTimeout)
-        }
+        attemptFailed(handle, flow, .endpointTimeout)
+    }
+
+    /// A stream's callee does not accept.
+    func deliveryTimedOut(_ handle: SlabHandle) {
+        guard let flow = flows.find(handle), flow.pointee.stage == .connecting else { return }
+        refuseStream(handle, flow, .endpointTimeout)
     }
 }

@@ -67,7 +67,7 @@ extension Worker {
         let socket = connect(delivery, permit, from: flow.pointee.record.sourceAddress)
         guard socket >= 0 else { return refuseStream(handle, flow, Self.reason(errno)) }
         flow.pointee.near.socket = socket
-        connectDeadlines.schedule(handle, now: now)
+        deliveryDeadlines.schedule(handle, now: now)
         watch(socket, .near, handle)
     }
 

@@ -144,7 +144,8 @@ let package = Package(
         tests(
             "MeshDataPlaneTests",
             [
-                "MeshTypes", "MeshSystem", "MeshBPF", "MeshProtocols", "MeshResilience", "MeshBalancing", "MeshRouting", "MeshPolicy",
+                "MeshTypes", "MeshSystem", "MeshRuntime", "MeshBPF", "MeshProtocols", "MeshResilience", "MeshBalancing", "MeshRouting",
+                "MeshPolicy",
                 "MeshTLS", "MeshSnapshot", "MeshTelemetry", "MeshDataPlane", "MeshIdentity", "MeshLimits",
             ]),
         tests("MeshIdentityTests", ["MeshTypes", "MeshTLS", "MeshIdentity", x509, asn1, crypto]),

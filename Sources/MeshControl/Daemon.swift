@@ -54,9 +54,8 @@ package final class Daemon: Sendable {
         admin = NodeAdmin(configuration, parts: parts, documents: documents, registry: registry)
         administration = try Administration(configuration, inherited: Self.statusSocket(inherited), source: admin, log: log)
         watchdog = Watchdog(supervisor, log: log) {
-            parts.names.nudge()
-            return Watchdog.Signs(
-                workers: parts.dataPlane.slowestTurn, names: parts.names.turnedAt,
+            Watchdog.Signs(
+                workers: parts.dataPlane.slowestTurn, names: parts.names.signOfLife(),
                 control: parts.reconciler.passedAt.load(ordering: .relaxed))
         }
         await start()

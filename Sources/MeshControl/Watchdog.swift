@@ -20,7 +20,7 @@ package final class Watchdog: Sendable {
         }
     }
 
-    /// Workers wake every 50 ms by themselves, and names are nudged at every look.
+    /// Workers wake every 50 ms by themselves; names are asked for a turn at every look, and have until the next.
     static let loopPatience = Duration.seconds(5)
     /// A pass of the reconciler may wait for an authority, and for the disk.
     static let controlPatience = Duration.seconds(20)

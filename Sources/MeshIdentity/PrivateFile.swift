@@ -15,7 +15,7 @@ enum PrivateFile {
             if errno == ENOENT { return nil }
             throw failure("cannot look at \(path)", code: errno)
         }
-        if secret { try check(path, kind: S_IFREG) }
+        if secret { try check(path, status, kind: S_IFREG) }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_size <= limit else {
             throw AuthorityFailure(
                 .damaged, "\(path) is not a file of at most \(limit) bytes", advice: "restore it from a backup")
@@ -28,6 +28,10 @@ enum PrivateFile {
     static func check(_ path: String, kind: mode_t) throws(AuthorityFailure) {
         var status = stat()
         guard lstat(path, &status) == 0 else { throw failure("cannot look at \(path)", code: errno) }
+        try check(path, status, kind: kind)
+    }
+
+    private static func check(_ path: String, _ status: stat, kind: mode_t) throws(AuthorityFailure) {
         let wanted = kind == S_IFDIR ? "directory" : "file"
         guard status.st_mode & S_IFMT == kind else {
             throw AuthorityFailure(
@@ -57,7 +61,8 @@ enum PrivateFile {
         return AuthorityFailure(.storage, "\(what): \(String(cString: strerror(code)))", advice: advice)
     }
 
-    private static func contents(_ path: String, size: Int) throws(AuthorityFailure) -> [UInt8] {
+    /// nil if somebody has removed it since.
+    private static func contents(_ path: String, size: Int) throws(AuthorityFailure) -> [UInt8]? {
         do throws(SystemError) {
             let source = try FileDescriptor.open(path, flags: O_RDONLY | O_NOFOLLOW)
             let descriptor = source.raw
@@ -73,6 +78,7 @@ enum PrivateFile {
             }
             return Array(bytes.prefix(filled))
         } catch {
+            if error.code == ENOENT { return nil }
             throw failure("cannot read \(path)", code: error.code)
         }
     }

@@ -1,5 +1,7 @@
+import Glibc
 import MeshDataPlane
 import MeshProtocols
+import MeshRuntime
 import MeshTypes
 import Testing
 
@@ -11,6 +13,24 @@ struct NamesServiceTests {
     }
 
     private static let fullName = DNSName("wallet.default.svc.cluster.local")!
+
+    /// Whoever watches for threads that hang must not take sleep for it.
+    @Test func aServerThatNobodyAsksIsAlive() throws {
+        let (node, upstream) = try Self.node()
+        defer { upstream.stop() }
+        for _ in 0..<3 {
+            let before = MonotonicClock.now()
+            #expect(node.server.signOfLife() >= before, "it slept, and is not late")
+            usleep(300_000)
+        }
+    }
+
+    @Test func aServerThatDoesNotTurnGivesNoSign() throws {
+        let server = try NameServer(options: NameServerOptions()) { _ in nil }
+        let asked = server.signOfLife()
+        usleep(10_000)
+        for _ in 0..<2 { #expect(server.signOfLife() == asked, "nobody started it") }
+    }
 
     // MARK: SRV
 

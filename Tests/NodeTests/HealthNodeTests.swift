@@ -32,8 +32,8 @@ import Testing
         allow: []
         balance: round_robin
         health:
-          readiness: {http: /ready, interval: 300ms, timeout: 300ms, unhealthy: 2, healthy: 1}
-          liveness: {http: /live, interval: 500ms, timeout: 500ms, unhealthy: 2}
+          readiness: {http: /ready, interval: 1s, timeout: 1s, unhealthy: 2, healthy: 1}
+          liveness: {http: /live, interval: 1s, timeout: 1s, unhealthy: 2}
 
         """
 

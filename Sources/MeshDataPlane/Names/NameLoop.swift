@@ -1,6 +1,7 @@
 internal import Glibc
 internal import MeshBPF
 internal import MeshProtocols
+internal import MeshRuntime
 internal import MeshSnapshot
 internal import MeshSystem
 internal import MeshTypes
@@ -76,7 +77,7 @@ final class NameLoop: @unchecked Sendable {
     private func turn() {
         let idle = queries.isEmpty && connections == 0 && !upstreams.anyIsDown
         let count = poller.wait(events, timeout: idle && isPublished ? -1 : Self.sweepInterval)
-        now = Self.monotonic()
+        now = MonotonicClock.now()
         if count > 0 { isPublished = false }
         tally.turnedAt.store(now, ordering: .relaxed)
         for index in 0..<count {
@@ -301,11 +302,5 @@ final class NameLoop: @unchecked Sendable {
         where connection.waiting == 0 && now &- connection.lastActive > options.idleTimeout {
             close(connection)
         }
-    }
-
-    static func monotonic() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

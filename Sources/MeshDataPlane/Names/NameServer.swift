@@ -1,5 +1,6 @@
 internal import Glibc
 package import MeshBPF
+internal import MeshRuntime
 package import MeshSnapshot
 package import MeshSystem
 package import MeshTypes
@@ -65,11 +66,16 @@ package final class NameServer: Sendable {
     /// Closes the sockets and connections of a namespace.
     package func release(_ namespace: NamespaceIndex) { mailbox.order(.release(namespace)) }
 
-    /// Makes the thread turn, which `turnedAt` then shows.
-    package func nudge() { mailbox.event.signal() }
-
-    /// Monotonic nanoseconds of the thread's last turn.
-    package var turnedAt: UInt64 { tally.turnedAt.load(ordering: .relaxed) }
+    /// Asks the thread for a turn: while nobody asks for names it sleeps. For one thread alone.
+    /// - Returns: until when it is known to have answered, monotonic nanoseconds: now, or when it was asked what it has not answered yet.
+    package func signOfLife() -> UInt64 {
+        let asked = tally.askedAt.load(ordering: .relaxed)
+        defer { mailbox.event.signal() }
+        guard tally.turnedAt.load(ordering: .relaxed) >= asked else { return asked }
+        let now = MonotonicClock.now()
+        tally.askedAt.store(now, ordering: .relaxed)
+        return now
+    }
 
     package var counters: NameServerCounters { tally.counters.withLock { $0 } }
 
@@ -89,7 +95,9 @@ struct NameAsker: Sendable {
 final class NameTally: Sendable {
     let counters = Mutex(NameServerCounters())
     let status = Mutex(NameServerStatus())
-    let turnedAt = Atomic<UInt64>(NameLoop.monotonic())
+    /// Monotonic nanoseconds of the last turn, and of the last question for one.
+    let turnedAt = Atomic<UInt64>(0)
+    let askedAt = Atomic<UInt64>(0)
 
     func add(_ outcome: NameOutcome, of service: ServiceID) { counters.withLock { $0.add(outcome, of: service) } }
     func addUnsolicited() { counters.withLock { $0.addUnsolicited() } }

@@ -35,6 +35,13 @@ enum AuthorityMessages {
         var revoked: [String]
     }
 
+    /// For other authorities under the same root.
+    struct Revocations: Codable, Sendable {
+        var notice: RevocationNotice
+        /// Whom the nodes of this authority trust.
+        var roots: [Data]
+    }
+
     /// In place of an answer.
     struct Refusal: Codable, Sendable {
         var code: String
@@ -63,4 +70,5 @@ enum AuthorityPath {
     static let node = "/v1/node"
     static let service = "/v1/service"
     static let trust = "/v1/trust"
+    static let revocations = "/v1/revocations"
 }

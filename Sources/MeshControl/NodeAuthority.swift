@@ -26,6 +26,8 @@ final class NodeAuthority: Sendable {
     let kind: Kind
     private let configuration: NodeConfiguration
     private let log: Logger
+    /// Of an authority that this node carries.
+    private let peers: [AuthorityPeer]
     private let serving = Mutex<(desk: IssuingDesk?, failure: String?)>((nil, nil))
 
     init(_ configuration: NodeConfiguration, log: Logger) throws(StartFailure) {
@@ -33,9 +35,12 @@ final class NodeAuthority: Sendable {
         self.log = log
         do throws(AuthorityFailure) {
             if configuration.authority.servers.isEmpty {
-                kind = .carried(try Self.carried(configuration))
+                let authority = try Self.carried(configuration)
+                kind = .carried(authority)
+                peers = configuration.authority.peers.map { AuthorityPeer($0, of: authority, log: log) }
             } else {
                 kind = .elsewhere(try Self.elsewhere(configuration, log))
+                peers = []
             }
         } catch { throw StartFailure(code: "authority_\(error.code.rawValue)", what: error.what, advice: error.advice) }
     }
@@ -61,6 +66,7 @@ final class NodeAuthority: Sendable {
         case .carried(let authority):
             await withTaskGroup { group in
                 group.addTask { await self.follow(authority, identities) }
+                for peer in self.peers { group.addTask { await peer.run() } }
                 if let address = self.configuration.authority.serve {
                     group.addTask { await self.serve(authority, on: address, reconciler) }
                 }
@@ -142,7 +148,23 @@ final class NodeAuthority: Sendable {
                 remedy: configuration.authority.intermediate == nil
                     ? "change the root: `myelind ca rotate prepare`" : "have the intermediate renewed, and write it into its files")
         }
-        return CheckView("authority", .ok, "this node carries it until \(until)")
+        return checkPeers() ?? CheckView("authority", .ok, "this node carries it until \(until)")
+    }
+
+    private func checkPeers() -> CheckView? {
+        for peer in peers {
+            if let failure = peer.failure {
+                return CheckView(
+                    "authority", .warning, "what another one revokes is not known here: \(failure.what)",
+                    remedy: "\(failure.advice); while it is away, revoke here too")
+            }
+            if peer.hasOtherRoots {
+                return CheckView(
+                    "authority", .warning, "the one at \(peer.server) has its nodes trust other roots than this one",
+                    remedy: "put the same certificates into `roots` of both, before either signs with a new one")
+            }
+        }
+        return nil
     }
 
     private func checkElsewhere(_ authority: RemoteAuthority) async -> CheckView {

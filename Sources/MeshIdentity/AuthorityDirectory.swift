@@ -44,6 +44,12 @@ struct AuthorityDirectory: ~Copyable {
         }
     }
 
+    /// A private directory in this one.
+    borrowing func makeFolder(_ name: String) throws(AuthorityFailure) {
+        let folder = "\(path)/\(name)"
+        if mkdir(folder, 0o700) != 0, errno != EEXIST { throw PrivateFile.failure("cannot make the directory \(folder)", code: errno) }
+    }
+
     /// Removes a file; one that is not there is no error.
     borrowing func remove(_ name: String) throws(AuthorityFailure) {
         guard unlink("\(path)/\(name)") == 0 || errno == ENOENT else {

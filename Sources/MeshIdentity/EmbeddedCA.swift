@@ -24,7 +24,7 @@ package final class EmbeddedCA: CertificateAuthority {
 
     private struct Loaded: Sendable {
         var material: IssuingMaterial
-        var revocations: RevocationRecord
+        var revocations: KnownRevocations
         var trust: AuthorityTrust
         var stamps: FileStamps
         var failure: AuthorityFailure?
@@ -70,6 +70,12 @@ package final class EmbeddedCA: CertificateAuthority {
         let state = loaded.withLock { $0 }
         if let failure = state.failure { throw failure }
         return state.trust
+    }
+
+    /// What its own orders have revoked, for other authorities under its root.
+    package func notice() throws(AuthorityFailure) -> RevocationNotice {
+        _ = try trust()
+        return RevocationNotice(loaded.withLock { $0.revocations.own })
     }
 
     package func isRevoked(node: String) -> Bool {
@@ -154,7 +160,7 @@ package final class EmbeddedCA: CertificateAuthority {
         refresh()
         let (material, record) = loaded.withLock { ($0.material, $0.revocations) }
         let files = try AuthorityDirectory(directory)
-        try RevocationList.write(record, issuerDER: material.issuerDER, keyPEM: material.keyPEM, in: files, now: now)
+        try RevocationList.write(record.own, issuerDER: material.issuerDER, keyPEM: material.keyPEM, in: files, now: now)
     }
 
     /// Reads what has changed.
@@ -182,7 +188,7 @@ package final class EmbeddedCA: CertificateAuthority {
             case .root: RootFiles.all.map { "\(directory)/\($0)" }
             case .intermediate(let certificate, let key, let roots): [certificate, key, roots]
             }
-        return own + ["\(directory)/\(RevocationRecord.file)"]
+        return own + ["\(directory)/\(RevocationRecord.file)", "\(directory)/\(PeerNotices.folder)"]
     }
 
     private static func load(
@@ -200,7 +206,7 @@ package final class EmbeddedCA: CertificateAuthority {
         case .intermediate(let certificate, let key, let roots):
             material = try IntermediateFiles.load(certificate: certificate, key: key, roots: roots, trustDomain: trustDomain, now: now)
         }
-        let revocations = try RevocationRecord.read(in: directory)
+        let revocations = try KnownRevocations.read(in: directory)
         return Loaded(
             material: material, revocations: revocations,
             trust: AuthorityTrust(roots: material.rootsDER, revoked: revocations.serials), stamps: stamps)

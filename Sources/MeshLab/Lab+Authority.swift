@@ -2,15 +2,16 @@ internal import Foundation
 
 /// The certificate authority of a laboratory's nodes, as an operator handles it.
 extension Lab {
-    /// Runs `myelind ca` on the node that carries the authority.
+    /// Runs `myelind ca` on a node that carries an authority; nil: the first.
     @discardableResult
-    package func authority(_ arguments: [String]) throws(LabError) -> CommandResult {
-        try runOnNode(nodes[0], [binaries.daemon, "ca"] + arguments + ["--config", nodes[0].configurationFile])
+    package func authority(_ arguments: [String], on node: LabNode? = nil) throws(LabError) -> CommandResult {
+        let node = node ?? nodes[0]
+        return try runOnNode(node, [binaries.daemon, "ca"] + arguments + ["--config", node.configurationFile])
     }
 
     /// Puts a join token down for a node that has none.
     func giveToken(_ node: LabNode) throws(LabError) {
-        guard plan.topology.authority.isServed, node.name != nodes[0].name,
+        guard plan.topology.authority.isServed, !plan.authorities.contains(where: { $0.name == node.name }),
             !FileManager.default.fileExists(atPath: node.joinTokenFile)
         else { return }
         let made = try authority(["token", "--node", node.name])

@@ -3,6 +3,7 @@ import MeshAuthority
 import MeshIdentity
 import MeshTLS
 import MeshTypes
+import Synchronization
 import Testing
 
 /// A node and its authority, over real sockets.
@@ -24,6 +25,79 @@ import Testing
         #expect(await eventually { await code { _ = try await thief.certificate("wallet") } == .token })
         #expect(served.desk.statistics.refused[.token] ?? 0 >= 1)
         await served.stop()
+    }
+
+    /// Machines that both believe to be node-2, over real connections.
+    @Test func ofSeveralNodesWithOneTokenExactlyOneJoins() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        let token = try served.token("node-2")
+        let nodes = try (0..<5).map { try served.node("node-2", token: token, place: "twin-\($0)") }
+        let outcomes = await withTaskGroup(of: AuthorityFailure.Code?.self) { group in
+            for node in nodes { group.addTask { await code { _ = try await node.trustedRoots() } } }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(outcomes.count { $0 == nil } == 1 && outcomes.count { $0 == .token } == 4, "\(outcomes)")
+        #expect(served.desk.statistics.joined == 1)
+        await served.stop()
+    }
+
+    /// Threads that ask the desk at the same moment, without a network that would put them in a row.
+    @Test func ofManyQuestionsAtOnceWithOneTokenExactlyOneIsAnswered() throws {
+        let served = try ServedAuthority()
+        for _ in 0..<20 {
+            let token = try served.token("node-2")
+            let requests = try (0..<8).map { _ in try NodeCredential.newRequest().requestDER }
+            let answers = Mutex<[AuthorityFailure.Code?]>([])
+            DispatchQueue.concurrentPerform(iterations: requests.count) { index in
+                var code: AuthorityFailure.Code?
+                do throws(AuthorityFailure) {
+                    _ = try served.desk.join(id: token.id, secret: token.secret, node: "node-2", requestDER: requests[index])
+                } catch { code = error.code }
+                answers.withLock { $0.append(code) }
+            }
+            let found = answers.withLock { $0 }
+            #expect(found.count { $0 == nil } == 1 && found.count { $0 == .token } == 7, "\(found)")
+        }
+        #expect(served.desk.statistics.joined == 20)
+    }
+
+    /// What the authority lacks is not the node's fault.
+    @Test func anAuthorityThatCannotSignCostsNoToken() throws {
+        let served = try ServedAuthority()
+        let token = try served.token("node-2")
+        let request = try NodeCredential.newRequest().requestDER
+        func join(now: Date = Date()) -> AuthorityFailure.Code? {
+            do throws(AuthorityFailure) {
+                _ = try served.desk.join(id: token.id, secret: token.secret, node: "node-2", requestDER: request, now: now)
+                return nil
+            } catch { return error.code }
+        }
+        // Nothing can be recorded: as on a full disk, for root too.
+        let journal = served.authority.directory + "/issued.jsonl"
+        try FileManager.default.createDirectory(atPath: journal, withIntermediateDirectories: false)
+        #expect(join() == .storage)
+        try FileManager.default.removeItem(atPath: journal)
+        #expect(join() == nil)
+        #expect(join() == .token)
+        #expect(served.desk.statistics.joined == 1)
+    }
+
+    @Test func anExpiredIntermediateCostsNoToken() async throws {
+        let root = try CorporateRoot()
+        let source = try root.intermediate("a", days: 1)
+        let served = try ServedAuthority(source: source)
+        let token = try served.token("node-2", lifetime: TokenStore.longestLifetime)
+        let request = try NodeCredential.newRequest().requestDER
+        func join(now: Date) throws(AuthorityFailure) {
+            _ = try served.desk.join(id: token.id, secret: token.secret, node: "node-2", requestDER: request, now: now)
+        }
+        let tomorrow = Date(timeIntervalSinceNow: 2 * 24 * 3600)
+        #expect(await code { try join(now: tomorrow) } == .validity)
+        // The operator has it renewed; a missing file meanwhile leaves the last good one in force.
+        _ = try root.intermediate("a", days: 10)
+        #expect(await code { try join(now: tomorrow) } == nil)
+        #expect(await code { try join(now: tomorrow) } == .token)
     }
 
     @Test func aRestartedNodeNeedsNoToken() async throws {

@@ -15,12 +15,16 @@ final class ServedAuthority: Sendable {
     private let running = Mutex<Task<Void, Never>?>(nil)
     private let port = Mutex<UInt16>(0)
 
+    /// - Parameters:
+    ///   - node: the one that carries it.
+    ///   - book: the registry that it has in common with another one; nil for its own.
     init(
-        _ path: String = "\(NSTemporaryDirectory())/myelin-authority-\(UUID().uuidString)", source: AuthoritySource = .root
+        _ path: String = "\(NSTemporaryDirectory())/myelin-authority-\(UUID().uuidString)", source: AuthoritySource = .root,
+        node: String = "node-1", book: PlacementBook? = nil
     ) throws {
         self.path = path
-        authority = try EmbeddedCA.open(directory: path + "/ca", trustDomain: Self.trustDomain, node: "node-1", source: source)
-        let book = PlacementBook()
+        authority = try EmbeddedCA.open(directory: path + "/ca", trustDomain: Self.trustDomain, node: node, source: source)
+        let book = book ?? PlacementBook()
         self.book = book
         desk = IssuingDesk(authority, longest: .seconds(3600)) { node, service in book.places(node, service) }
     }
@@ -62,10 +66,11 @@ final class ServedAuthority: Sendable {
     }
 
     /// A node with a token file that holds `token`.
-    func node(_ name: String, token: JoinToken?, servers: [SocketAddress]? = nil) throws -> RemoteAuthority {
-        let state = "\(path)/\(name)"
+    /// - Parameter place: of its state; nil for one that its name says.
+    func node(_ name: String, token: JoinToken?, servers: [SocketAddress]? = nil, place: String? = nil) throws -> RemoteAuthority {
+        let state = "\(path)/\(place ?? name)"
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
-        if let token { try put(token, for: name) }
+        if let token { try put(token, for: place ?? name) }
         return try RemoteAuthority(
             RemoteAuthorityOptions(
                 servers: servers ?? [address], identity: NodeIdentity(trustDomain: Self.trustDomain, name: name)!,

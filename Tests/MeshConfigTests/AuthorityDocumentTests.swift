@@ -31,6 +31,7 @@ import Testing
     @Test(arguments: [
         "{serve: {listen: \"[fd00::1]:15012\"}, directory: /ca, lifetime: 1h, intermediate: {certificate: /c, key: /k, roots: /r}}",
         "{servers: [\"10.0.0.9\"], token_file: \"/etc/a b\", lifetime: 24h}", "{directory: /x}",
+        "{serve: {listen: \"10.0.0.1\"}, peers: [\"10.0.0.2\", \"[fd00::2]:15013\"]}",
     ])
     func isRenderedSoThatItReadsBack(text: String) throws {
         let first = try load(text)
@@ -38,6 +39,7 @@ import Testing
         let second = try NodeConfiguration.load(file: try scratch.write(first.rendered, to: "again.yaml"))
         #expect(second.rendered == first.rendered)
         #expect(second.authority.servers == first.authority.servers && second.authority.intermediate == first.authority.intermediate)
+        #expect(second.authority.peers == first.authority.peers)
         #expect(second.authority.serve == first.authority.serve && second.authority.tokenFile == first.authority.tokenFile)
     }
 
@@ -45,6 +47,8 @@ import Testing
         ("{servers: [\"10.0.0.9\"], directory: /ca}", "`directory` beside `servers`"),
         ("{servers: [\"10.0.0.9\"], serve: {listen: \"10.0.0.1\"}}", "`serve` beside `servers`"),
         ("{servers: [\"10.0.0.9\"], intermediate: {certificate: /c, key: /k, roots: /r}}", "`intermediate` beside `servers`"),
+        ("{servers: [\"10.0.0.9\"], peers: [\"10.0.0.2\"]}", "`peers` beside `servers`"),
+        ("{serve: {listen: \"10.0.0.1\"}, peers: [\"10.0.0.1\"]}", "this authority itself"), ("{peers: []}", "names no server"),
         ("{token_file: /etc/t}", "without `servers`"), ("{servers: []}", "names no server"),
         ("{servers: [\"10.0.0.9\", \"10.0.0.9:15012\"]}", "named twice"), ("{servers: [\"0.0.0.0\"]}", "no address of one machine"),
         ("{servers: [\"nowhere\"]}", "address:port"), ("{serve: {}}", "listen"), ("{serve: {listen: \"10.0.0.1:15008\"}}", "port 15008"),

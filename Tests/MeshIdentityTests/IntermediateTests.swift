@@ -83,13 +83,79 @@ import Testing
         #expect(chain.count == 2)
         #expect(
             try ChainCheck.verify(chain, trust: TrustBundle(rootsDER: authority.trust().roots), purpose: .client).uri.hasSuffix("/wallet"))
-        let leaf = out("leaf.pem")
-        let pem =
-            "-----BEGIN CERTIFICATE-----\n\(Data(chain[0]).base64EncodedString(options: .lineLength64Characters))\n-----END CERTIFICATE-----\n"
-        try pem.write(toFile: leaf, atomically: true, encoding: .utf8)
-        let verdict = run("openssl", "verify", "-x509_strict", "-CAfile", out("roots.pem"), "-untrusted", out("chain.pem"), leaf)
+        let verdict = try opensslVerdict(chain[0])
         #expect(verdict.status == 0, "\(verdict)")
         #expect(!FileManager.default.fileExists(atPath: scratch.authority + "/root.key"), "no root of its own is made")
+    }
+
+    private static let authority = "basicConstraints=critical,CA:TRUE,pathlen:0\nkeyUsage=critical,keyCertSign,cRLSign\n"
+
+    /// Writes leaf.pem. - Returns: what `openssl verify` says of it.
+    private func opensslVerdict(_ leaf: [UInt8]) throws -> (status: Int32, output: String) {
+        try pemText([leaf]).write(toFile: out("leaf.pem"), atomically: true, encoding: .utf8)
+        return run(
+            "openssl", "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", out("roots.pem"), "-untrusted", out("chain.pem"),
+            out("leaf.pem"))
+    }
+
+    /// RFC 5280 §4.2.1.10: constraints on the host of a URI, and on DNS names, that let the mesh's names through.
+    @Test(arguments: [
+        "permitted;URI:daarion.city", "permitted;URI:daarion.city,permitted;DNS:svc", "excluded;URI:elsewhere.example",
+        "permitted;URI:daarion.city,excluded;DNS:corp.example", "permitted;URI:elsewhere.example,permitted;URI:daarion.city",
+    ])
+    func nameConstraintsThatPermitTheTrustDomainAreFineForEverybody(constraints: String) throws {
+        try make(Self.authority + "nameConstraints=critical,\(constraints)")
+        let authority = try open()
+        let chain = try issue(authority)
+        _ = try ChainCheck.verify(chain, trust: TrustBundle(rootsDER: authority.trust().roots), purpose: .server)
+        let verdict = try opensslVerdict(chain[0])
+        #expect(verdict.status == 0, "\(verdict)")
+    }
+
+    /// Nothing is signed with it: OpenSSL would refuse what it signs, as every node would.
+    @Test(arguments: [
+        "excluded;URI:daarion.city", "permitted;URI:elsewhere.example", "permitted;URI:.daarion.city", "permitted;DNS:corp.example",
+        "permitted;URI:daarion.city,excluded;DNS:svc", "permitted;URI:daarion.city,excluded;URI:daarion.city",
+    ])
+    func nameConstraintsThatExcludeTheTrustDomainAreRefused(constraints: String) throws {
+        try make(Self.authority + "nameConstraints=critical,\(constraints)")
+        let refusal = try #require(failure())
+        #expect(refusal.code == .request && refusal.what.contains("name constraints"), "\(refusal)")
+        // A certificate as it would have been, signed by the openssl program.
+        try openssl(
+            "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", out("leaf.key"), "-subj",
+            "/CN=wallet",
+            "-out", out("leaf.csr"))
+        try """
+        [v3]
+        basicConstraints=critical,CA:FALSE
+        keyUsage=critical,digitalSignature
+        extendedKeyUsage=serverAuth,clientAuth
+        subjectKeyIdentifier=hash
+        authorityKeyIdentifier=keyid
+        subjectAltName=DNS:wallet.default.svc,URI:spiffe://daarion.city/ns/default/sa/wallet
+        """.write(toFile: out("leaf.cnf"), atomically: true, encoding: .utf8)
+        try openssl(
+            "x509", "-req", "-in", out("leaf.csr"), "-CA", out("chain.pem"), "-CAkey", out("key.pem"), "-days", "2", "-extfile",
+            out("leaf.cnf"), "-extensions", "v3", "-out", out("leaf.pem"))
+        let verdict = run(
+            "openssl", "verify", "-x509_strict", "-CAfile", out("roots.pem"), "-untrusted", out("chain.pem"), out("leaf.pem"))
+        #expect(verdict.status != 0 && verdict.output.contains("subtree violation"), "\(verdict)")
+    }
+
+    /// The Python package `spiffe`, which checks leaf and intermediates by the standard's rules.
+    @Test(
+        .enabled(if: SpiffePackage.isThere || ProcessInfo.processInfo.environment["CI"] == "true", "run scripts/peers.sh .build/peers"))
+
+    func anIndependentLibraryTakesTheChain() throws {
+        try make(Self.authority + "subjectAltName=URI:spiffe://daarion.city\nnameConstraints=critical,permitted;URI:daarion.city")
+        let authority = try open()
+        let (keyPEM, request) = try NodeCredential.newRequest()
+        let issued = try authority.issue(
+            .service(.of("wallet")), publicKeyDER: try CertificateRequest(der: request).publicKeyDER, lifetime: .seconds(600), now: Date(),
+            to: "node-1")
+        let answer = try SpiffePackage.read(chain: issued.chainDER, keyPEM: keyPEM, roots: out("roots.pem"), in: scratch)
+        #expect(answer.status == 0 && answer.output == "spiffe://daarion.city/ns/default/sa/wallet 2 1\n", "\(answer.output)")
     }
 
     @Test func readsNewFilesAndKeepsTheOldWhileTheyDoNotFit() throws {

@@ -38,6 +38,12 @@ func run(_ arguments: String...) -> (status: Int32, output: String) {
     return (process.terminationStatus, String(decoding: data, as: UTF8.self))
 }
 
+func pemText(_ chain: [[UInt8]]) -> String {
+    chain.map {
+        "-----BEGIN CERTIFICATE-----\n\(Data($0).base64EncodedString(options: .lineLength64Characters))\n-----END CERTIFICATE-----\n"
+    }.joined()
+}
+
 extension ServiceIdentity {
     static func of(_ service: String) -> ServiceIdentity { ServiceIdentity(namespace: "default", name: ServiceName(service)!) }
 }

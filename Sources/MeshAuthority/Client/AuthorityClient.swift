@@ -16,7 +16,19 @@ struct AuthorityClient: Sendable {
     /// DER.
     let roots: [[UInt8]]
     /// nil while joining.
-    let credential: NodeCredential?
+    let shown: Shown?
+
+    /// A certificate to show, with its key.
+    struct Shown: Sendable {
+        let chainDER: [[UInt8]]
+        let keyPEM: String
+
+        func chain() throws -> [NIOSSLCertificateSource] {
+            try chainDER.map { .certificate(try NIOSSLCertificate(bytes: $0, format: .der)) }
+        }
+
+        func privateKey() throws -> NIOSSLPrivateKey { try NIOSSLPrivateKey(bytes: Array(keyPEM.utf8), format: .pem) }
+    }
 
     /// - Throws: `unreachable` if nobody answers, or not the authority; what the authority says if it refuses.
     func ask<Answer: Decodable>(
@@ -62,12 +74,12 @@ struct AuthorityClient: Sendable {
             } else {
                 tls.trustRoots = .certificates(try roots.map { try NIOSSLCertificate(bytes: $0, format: .der) })
             }
-            if let credential {
-                tls.certificateChain = try credential.chainDER.map { .certificate(try NIOSSLCertificate(bytes: $0, format: .der)) }
-                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(credential.keyPEM.utf8), format: .pem))
+            if let shown {
+                tls.certificateChain = try shown.chain()
+                tls.privateKey = .privateKey(try shown.privateKey())
             }
         } catch {
-            throw AuthorityFailure(.damaged, "the node's certificate cannot be used: \(error)", advice: "join anew with a token")
+            throw AuthorityFailure(.damaged, "the certificate to ask with cannot be used: \(error)", advice: "join anew with a token")
         }
         var configuration = HTTPClient.Configuration(tlsConfiguration: tls, redirectConfiguration: .disallow)
         configuration.timeout.connect = Self.connectTimeout

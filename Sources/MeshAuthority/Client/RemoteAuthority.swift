@@ -186,8 +186,9 @@ package actor RemoteAuthority: CertificateAuthority {
         var refusal: AuthorityFailure?
         for server in order {
             do throws(AuthorityFailure) {
-                let (shown, roots) = identity ?? (credential, trust?.roots ?? [])
-                let client = AuthorityClient(server: options.servers[server], roots: roots, credential: shown)
+                let (credential, roots) = identity ?? (self.credential, trust?.roots ?? [])
+                let shown = credential.map { AuthorityClient.Shown(chainDER: $0.chainDER, keyPEM: $0.keyPEM) }
+                let client = AuthorityClient(server: options.servers[server], roots: roots, shown: shown)
                 let answer = try await client.ask(type, path, question, wait: wait)
                 settle(server)
                 return answer
@@ -203,9 +204,16 @@ package actor RemoteAuthority: CertificateAuthority {
                 }
             }
         }
-        if failure == nil, let refusal, let first = order.first {
-            choice.answered(first)
-            throw refuse(refusal)
+        if let refusal {
+            guard let failure else {
+                if let first = order.first { choice.answered(first) }
+                throw refuse(refusal)
+            }
+            choice.noneAnswered(now: .now, chance: Double.random(in: 0..<1))
+            // Only the one that made it knows it, and that may be the one that is away: it is tried again.
+            throw refuse(
+                AuthorityFailure(
+                    failure.code, "\(failure.what), and the servers that answer do not know the join token", advice: refusal.advice))
         }
         choice.noneAnswered(now: .now, chance: Double.random(in: 0..<1))
         throw refuse(failure ?? Self.notJoined)

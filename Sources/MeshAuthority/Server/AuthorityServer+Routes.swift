@@ -27,6 +27,9 @@ extension AuthorityServer {
         router.get("\(AuthorityPath.trust)") { request, question in
             await self.answer(question) { () throws(AuthorityFailure) in try await self.trust(request, question) }
         }
+        router.get("\(AuthorityPath.revocations)") { request, question in
+            await self.answer(question) { () throws(AuthorityFailure) in try await self.revocations(request, question) }
+        }
         return router
     }
 
@@ -60,17 +63,31 @@ extension AuthorityServer {
     /// At once if the node has something else, else when there is something else, or after a while.
     private func trust(_ request: Request, _ question: NodeQuestion) async throws(AuthorityFailure) -> AuthorityMessages.Trust {
         let node = try await node(of: question)
-        let query = request.uri.queryParameters
-        let has = query["have"].map(String.init) ?? ""
-        let wait = min(Duration.seconds(query["wait"].flatMap { Int($0) } ?? 0), AuthorityBounds.longestWait)
+        let has = Self.has(request)
         note(node.name, has: has)
-        let deadline = ContinuousClock.now + wait
-        while identity.trust.version == has, ContinuousClock.now < deadline, !Task.isCancelled {
-            try? await Task.sleep(for: AuthorityBounds.look)
-        }
+        await wait(request) { self.identity.trust.version == has }
         let trust = identity.trust
         return AuthorityMessages.Trust(
             version: trust.version, roots: trust.roots.map { Data($0) }, revoked: trust.revoked.serials.sorted())
+    }
+
+    /// As `trust`, for another authority under the same root.
+    private func revocations(_ request: Request, _ question: NodeQuestion) async throws(AuthorityFailure) -> AuthorityMessages.Revocations {
+        try await question.checkAuthority(desk.authority)
+        let has = Self.has(request)
+        await wait(request) { (try? self.desk.authority.notice().version) == has }
+        return AuthorityMessages.Revocations(
+            notice: try desk.authority.notice(), roots: identity.trust.roots.map { Data($0) })
+    }
+
+    /// What the one that asks has already.
+    private static func has(_ request: Request) -> String { request.uri.queryParameters["have"].map(String.init) ?? "" }
+
+    /// For as long as the question says, at most.
+    private func wait(_ request: Request, while isSame: () -> Bool) async {
+        let asked = Duration.seconds(request.uri.queryParameters["wait"].flatMap { Int($0) } ?? 0)
+        let deadline = ContinuousClock.now + min(asked, AuthorityBounds.longestWait)
+        while isSame(), ContinuousClock.now < deadline, !Task.isCancelled { try? await Task.sleep(for: AuthorityBounds.look) }
     }
 
     private func node(of question: NodeQuestion) async throws(AuthorityFailure) -> NodeIdentity {

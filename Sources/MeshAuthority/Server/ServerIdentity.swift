@@ -7,14 +7,11 @@ internal import Synchronization
 
 /// What the authority's server shows, and whom it takes: made anew when its certificate is half over or the roots change.
 final class ServerIdentity: Sendable {
-    private static let lifetime = Duration.seconds(24 * 3600)
-
     private struct Current: Sendable {
         let tls: NIOSSLContext
-        let issuerDER: [UInt8]
+        let own: AuthorityCertificate
         let bundle: TrustBundle
         let trust: AuthorityTrust
-        let renewAt: Date
     }
 
     private let authority: EmbeddedCA
@@ -32,13 +29,13 @@ final class ServerIdentity: Sendable {
     func refresh(now: Date = Date()) throws(AuthorityFailure) {
         let trust = try authority.trust()
         let old = current.withLock { $0 }
-        if old.issuerDER != authority.issuerDER || now >= old.renewAt {
+        if !old.own.isCurrent(of: authority, now: now) {
             let made = try Self.make(authority)
             current.withLock { $0 = made }
         } else if trust != old.trust {
             let bundle = trust.roots == old.trust.roots ? old.bundle : try Self.bundle(trust)
             current.withLock {
-                $0 = Current(tls: old.tls, issuerDER: old.issuerDER, bundle: bundle, trust: trust, renewAt: old.renewAt)
+                $0 = Current(tls: old.tls, own: old.own, bundle: bundle, trust: trust)
             }
         }
     }
@@ -52,24 +49,16 @@ final class ServerIdentity: Sendable {
 
     private static func make(_ authority: EmbeddedCA) throws(AuthorityFailure) -> Current {
         let trust = try authority.trust()
-        let issuer = authority.issuerDER
-        let (keyPEM, requestDER) = try NodeCredential.newRequest()
-        let now = Date()
-        let issued = try authority.issue(
-            .authority(trustDomain: authority.trustDomain), publicKeyDER: try CertificateRequest(der: requestDER).publicKeyDER,
-            lifetime: lifetime, now: now, to: authority.node)
+        let own = try AuthorityCertificate.make(of: authority)
         do {
             var configuration = TLSConfiguration.makeServerConfiguration(
-                certificateChain: try issued.chainDER.map { .certificate(try NIOSSLCertificate(bytes: $0, format: .der)) },
-                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(keyPEM.utf8), format: .pem)))
+                certificateChain: try own.shown.chain(), privateKey: .privateKey(try own.shown.privateKey()))
             configuration.minimumTLSVersion = .tlsv13
             configuration.certificateVerification = .optionalVerification
             // `verify` decides; else those of the machine would be read, which may have none.
             configuration.trustRoots = .certificates([])
             configuration.applicationProtocols = ["http/1.1"]
-            return Current(
-                tls: try NIOSSLContext(configuration: configuration), issuerDER: issuer, bundle: try bundle(trust), trust: trust,
-                renewAt: now.addingTimeInterval(issued.notAfter.timeIntervalSince(now) / 2))
+            return Current(tls: try NIOSSLContext(configuration: configuration), own: own, bundle: try bundle(trust), trust: trust)
         } catch let error as AuthorityFailure {
             throw error
         } catch { throw AuthorityFailure(.damaged, "the authority's certificate cannot be served: \(error)", advice: "report it") }

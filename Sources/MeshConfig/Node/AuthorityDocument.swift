@@ -14,6 +14,8 @@ extension NodeConfiguration {
         package var servers: [SocketAddress] = []
         /// Holds this node's join token.
         package var tokenFile: String?
+        /// Other authorities under the same root: what they revoke is refused here too.
+        package var peers: [SocketAddress] = []
         /// Signs in place of a root of its own.
         package var intermediate: Intermediate?
 
@@ -30,8 +32,9 @@ extension NodeConfiguration {
 
 /// Reads `ca:` of `node.yaml`.
 enum AuthorityDocument {
-    private static let keys = ["directory", "lifetime", "serve", "servers", "token_file", "intermediate"]
+    private static let keys = ["directory", "lifetime", "serve", "servers", "token_file", "intermediate", "peers"]
     private static let maximumServers = 16
+    private static let maximumPeers = 4
 
     static func authority(_ value: DocumentValue) -> NodeConfiguration.Authority {
         var authority = NodeConfiguration.Authority()
@@ -39,7 +42,8 @@ enum AuthorityDocument {
         authority.directory = mapping["directory"]?.absolutePath()
         if let lifetime = mapping["lifetime"]?.duration(in: .seconds(60) ... .seconds(7 * 24 * 3600)) { authority.lifetime = lifetime }
         authority.serve = mapping["serve"]?.mapping(keys: ["listen"])?.required("listen").flatMap(address)
-        authority.servers = mapping["servers"].map(servers) ?? []
+        authority.servers = mapping["servers"].map { servers($0, most: maximumServers) } ?? []
+        authority.peers = mapping["peers"].map { servers($0, most: maximumPeers) } ?? []
         authority.tokenFile = mapping["token_file"]?.absolutePath()
         authority.intermediate = mapping["intermediate"].flatMap(intermediate)
         checkContradictions(mapping)
@@ -49,7 +53,7 @@ enum AuthorityDocument {
     /// A node carries the authority or asks for it.
     private static func checkContradictions(_ mapping: DocumentMapping) {
         if mapping["servers"] != nil {
-            for key in ["directory", "serve", "intermediate"] where mapping[key] != nil {
+            for key in ["directory", "serve", "intermediate", "peers"] where mapping[key] != nil {
                 mapping[key]?.report(
                     "`\(key)` beside `servers`: this node would carry an authority and ask for another one",
                     "keep `servers` on nodes that ask, and `\(key)` on the one that carries the authority")
@@ -60,12 +64,10 @@ enum AuthorityDocument {
         }
     }
 
-    private static func servers(_ value: DocumentValue) -> [SocketAddress] {
+    private static func servers(_ value: DocumentValue, most: Int) -> [SocketAddress] {
         guard let list = value.list() else { return [] }
         if list.isEmpty { value.report("names no server", "write it as [\"10.0.0.1:\(NodeConfiguration.Authority.defaultPort)\"]") }
-        if list.count > maximumServers {
-            value.report("names \(list.count) servers, where \(maximumServers) are the most", "leave some out")
-        }
+        if list.count > most { value.report("names \(list.count) servers, where \(most) are the most", "leave some out") }
         var found: [SocketAddress] = []
         for entry in list {
             guard let server = address(entry) else { continue }
@@ -102,6 +104,9 @@ enum AuthorityDocument {
                 "the authority has port \(serve.port), which the tunnel or the metrics have",
                 "use \(NodeConfiguration.Authority.defaultPort)")
         }
+        if let serve = authority.serve, authority.peers.contains(serve) {
+            root["ca"]?.report("`peers` names this authority itself", "name the other ones")
+        }
         guard authority.serve != nil || !authority.servers.isEmpty, !NodeIdentity.isName(configuration.node.name) else { return }
         root["node"]?.report(
             "the name cannot stand in a node's certificate",
@@ -119,6 +124,9 @@ enum AuthorityDocument {
         if let file = authority.tokenFile { parts.append("token_file: \(quoted(file))") }
         parts.append("lifetime: \(authority.lifetime.short)")
         if let serve = authority.serve { parts.append("serve: {listen: \(quoted("\(serve)"))}") }
+        if !authority.peers.isEmpty {
+            parts.append("peers: [\(authority.peers.map { quoted("\($0)") }.joined(separator: ", "))]")
+        }
         if let own = authority.intermediate {
             parts.append(
                 "intermediate: {certificate: \(quoted(own.certificate)), key: \(quoted(own.key)), roots: \(quoted(own.roots))}")

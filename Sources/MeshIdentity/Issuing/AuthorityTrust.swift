@@ -16,9 +16,6 @@ package struct AuthorityTrust: Sendable, Equatable {
         var digest = SHA256()
         for root in roots { digest.update(data: SHA256.hash(data: root).map { $0 }) }
         for serial in revoked.serials.sorted() { digest.update(data: Array("\(serial)\n".utf8)) }
-        version = digest.finalize().prefix(16).map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0" + text : text
-        }.joined()
+        version = JoinToken.hex(digest.finalize().prefix(16))
     }
 }

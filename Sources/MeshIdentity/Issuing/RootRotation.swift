@@ -106,7 +106,7 @@ package struct RootRotation: Sendable {
                 .tooEarly, "the next root was prepared \(Int(since)) s ago, and nodes need \(Int(Self.spread)) s to trust it",
                 advice: "wait; --force cuts off nodes that do not trust it yet")
         }
-        let revoked = try RevocationRecord.read(in: directory)
+        let revoked = try KnownRevocations.read(in: directory)
         let version = try trustVersion(now, files)
         let behind = try NodeJournal.read(in: directory).nodes(without: version, now: now).filter { !revoked.isRevoked(node: $0) }
         guard behind.isEmpty else {
@@ -118,7 +118,7 @@ package struct RootRotation: Sendable {
 
     private func trustVersion(_ now: Date, _ files: borrowing AuthorityDirectory) throws(AuthorityFailure) -> String {
         let material = try RootFiles.load(in: files, trustDomain: trustDomain, now: now)
-        return AuthorityTrust(roots: material.rootsDER, revoked: try RevocationRecord.read(in: directory).serials).version
+        return AuthorityTrust(roots: material.rootsDER, revoked: try KnownRevocations.read(in: directory).serials).version
     }
 
     private func steps() throws(AuthorityFailure) -> Steps {

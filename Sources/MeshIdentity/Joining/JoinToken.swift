@@ -62,7 +62,7 @@ package struct JoinToken: Sendable, Equatable, CustomStringConvertible {
         return hex((0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
     }
 
-    private static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { byte in
             let text = String(byte, radix: 16)
             return text.count == 1 ? "0" + text : text

@@ -1,5 +1,6 @@
 package import Foundation
 internal import Glibc
+internal import MeshSystem
 internal import MeshTypes
 
 /// The join tokens of an authority that were not used yet: one file each in `tokens`, with a hash in place of the secret.
@@ -31,11 +32,12 @@ package struct TokenStore: Sendable {
             throw AuthorityFailure(.request, "\"\(node)\" is no name of a node", advice: "use `node.name` of its node.yaml")
         }
         let files = try AuthorityDirectory(directory)
-        guard try RevocationRecord.read(in: directory).isRevoked(node: node) == false else {
+        if let revoker = try KnownRevocations.read(in: directory).revoker(of: node) {
             throw AuthorityFailure(
-                .revoked, "the node \(node) was revoked", advice: "find out why; then `myelind ca restore --node \(node)`")
+                .revoked, "the node \(node) was revoked by \(revoker)",
+                advice: "find out why; then, there, `myelind ca restore --node \(node)`")
         }
-        if mkdir(folder, 0o700) != 0, errno != EEXIST { throw PrivateFile.failure("cannot make the directory \(folder)", code: errno) }
+        try files.makeFolder(Self.folder)
         // Looking into each is for when there are many.
         var left = count()
         if left >= Self.maximumTokens { left = try sweep(now) }
@@ -60,8 +62,8 @@ package struct TokenStore: Sendable {
         id: String, secret: String, node: String, now: Date = Date(), _ body: () throws(AuthorityFailure) -> Result
     ) throws(AuthorityFailure) -> Result {
         let refused = AuthorityFailure(
-            .token, "the join token of \(node) is unknown, used, expired or another node's",
-            advice: "make a new one: `myelind ca token --node \(node)`")
+            .token, "the join token of \(node) is unknown here, used, expired or another node's",
+            advice: "make a new one with `myelind ca token --node \(node)`; it is good at the authority that made it")
         guard JoinToken.isHex(id, bytes: JoinToken.idBytes), JoinToken.isHex(secret, bytes: JoinToken.secretBytes) else { throw refused }
         let path = "\(folder)/\(id)"
         guard let bytes = try PrivateFile.read(path, secret: true), let entry = try? JSONDecoder().decode(Entry.self, from: Data(bytes))

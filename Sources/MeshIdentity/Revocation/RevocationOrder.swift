@@ -10,6 +10,8 @@ package struct RevocationOrder: Sendable {
         case service(ServiceIdentity)
         /// A node: its own certificate, every certificate that it asked for, and all that it may ask for until it is restored.
         case node(String)
+        /// What nodes got from this authority; the nodes themselves are revoked by another one under its root.
+        case issued(nodes: Set<String>)
     }
 
     package let target: Target
@@ -76,9 +78,10 @@ package struct RevocationOrder: Sendable {
                 throw AuthorityFailure(.request, "\"\(name)\" is no name of a node", advice: "use `node.name` of its node.yaml")
             }
             return issued.filter { $0.node == name }
+        case .issued(let nodes): return issued.filter { nodes.contains($0.node) }
         }
     }
 
     /// 20 octets (RFC 5280 §4.1.2.2).
-    private static let longestSerial = 40
+    static let longestSerial = 40
 }

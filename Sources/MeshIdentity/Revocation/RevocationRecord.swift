@@ -60,10 +60,6 @@ package struct RevocationRecord: Codable, Sendable, Equatable {
 
     package func isRevoked(node: String) -> Bool { nodes.contains { $0.name == node } }
 
-    package static func read(_ authority: EmbeddedCA) throws(AuthorityFailure) -> RevocationRecord {
-        try read(in: authority.directory)
-    }
-
     static func read(in directory: String) throws(AuthorityFailure) -> RevocationRecord {
         let path = "\(directory)/\(file)"
         guard let bytes = try PrivateFile.read(path, secret: false, limit: maximumBytes) else { return RevocationRecord() }

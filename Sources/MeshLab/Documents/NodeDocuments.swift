@@ -71,11 +71,17 @@ struct NodeDocuments {
         let topology = plan.topology
         let lifetime = "lifetime: \(topology.authority.lifetime)s"
         guard topology.authority.isServed else { return "ca: {directory: \(places.directory)/ca, \(lifetime)}" }
-        let carrier = plan.nodes[0]
-        let address = "\"\(carrier.ipv4):15012\""
-        return node.name == carrier.name
-            ? "ca: {directory: \(places.directory)/ca, \(lifetime), serve: {listen: \(address)}}"
-            : "ca: {servers: [\(address)], token_file: \(node.joinTokenFile), \(lifetime)}"
+        let carriers = plan.authorities
+        func addresses(_ nodes: some Sequence<LabNode>) -> String { nodes.map { "\"\($0.ipv4):15012\"" }.joined(separator: ", ") }
+        guard let place = carriers.firstIndex(where: { $0.name == node.name }) else {
+            return "ca: {servers: [\(addresses(carriers))], token_file: \(node.joinTokenFile), \(lifetime)}"
+        }
+        let serve = "\(lifetime), serve: {listen: \(addresses([node]))}"
+        guard !topology.authority.intermediates.isEmpty else { return "ca: {directory: \(places.directory)/ca, \(serve)}" }
+        let files = topology.authority.intermediates[place]
+        let peers = addresses(carriers.filter { $0.name != node.name })
+        return "ca: {\(serve), peers: [\(peers)], "
+            + "intermediate: {certificate: \(files)/chain.pem, key: \(files)/key.pem, roots: \(files)/roots.pem}}"
     }
 
     /// The registry with `workloads` as its endpoints; a service that has none left keeps its record.

@@ -39,6 +39,11 @@ package struct LabPlan: Sendable {
         workloads = found
     }
 
+    /// The nodes that carry an authority which is served.
+    package var authorities: [LabNode] {
+        topology.authority.isServed ? Array(nodes.prefix(max(1, topology.authority.intermediates.count))) : []
+    }
+
     func node(_ name: String) -> LabNode { nodes.first { $0.name == name }! }
     func service(_ name: String) -> Topology.Service { topology.services.first { $0.name == name }! }
 }

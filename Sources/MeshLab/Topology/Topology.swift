@@ -16,6 +16,8 @@ package struct Topology: Codable, Sendable {
     package struct Authority: Codable, Sendable {
         /// The first node carries it and the others join with tokens; else all share a directory.
         package var isServed = false
+        /// Directories of `chain.pem`, `key.pem` and `roots.pem`: the first nodes carry one authority each, as each other's peers, and sign with them.
+        package var intermediates: [String] = []
         /// Seconds that certificates live.
         package var lifetime = 24 * 3600
 

@@ -31,11 +31,16 @@ struct AuthorityStatusCommand: ParsableCommand {
             let state = entry.version == trust.version ? "up to date" : "behind"
             lines.append("node        \(name)  \(state)  asked \(date(entry.seen))")
         }
-        let revoked = try RevocationRecord.read(authority)
+        let known = try KnownRevocations.read(in: authority.directory)
+        let revoked = known.own
         for node in revoked.nodes { lines.append("revoked     node \(node.name)  \(node.reason.rawValue)  \(date(node.revokedAt))") }
         for entry in revoked.certificates {
             let subject = entry.subject.isEmpty ? "(unknown)" : entry.subject
             lines.append("revoked     \(entry.serial)  \(subject)  \(entry.reason.rawValue)  \(date(entry.revokedAt))")
+        }
+        for (peer, notice) in known.peers.sorted(by: { $0.key < $1.key }) {
+            for node in notice.nodes { lines.append("revoked     node \(node)  by the authority at \(peer)") }
+            for serial in notice.serials { lines.append("revoked     \(serial)  by the authority at \(peer)") }
         }
         return lines
     }

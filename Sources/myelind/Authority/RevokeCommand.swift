@@ -33,12 +33,16 @@ struct RevokeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let count = try authority.run { configuration throws(AuthorityFailure) in
+        let (count, peers) = try authority.run { configuration throws(AuthorityFailure) in
             _ = try configuration.openAuthority()
-            return try RevocationOrder(try target(configuration), reason: reason).apply(
+            let count = try RevocationOrder(try target(configuration), reason: reason).apply(
                 directory: configuration.authorityDirectory, trustDomain: configuration.trustDomain)
+            return (count, configuration.authority.peers)
         }
         print("revoked: \(count) \(count == 1 ? "certificate" : "certificates")\(node.map { ", and the node \($0)" } ?? "")")
+        if service != nil, !peers.isEmpty {
+            print("what others issued stays valid; give the same order at \(peers.map(\.description).joined(separator: ", "))")
+        }
     }
 
     private func target(_ configuration: NodeConfiguration) throws(AuthorityFailure) -> RevocationOrder.Target {
@@ -69,9 +73,15 @@ struct RestoreCommand: ParsableCommand {
     var node: String
 
     func run() throws {
-        let wasRevoked = try authority.run { configuration throws(AuthorityFailure) in
-            try RevocationOrder.restore(node: node, directory: configuration.authorityDirectory)
+        let (wasRevoked, revoker) = try authority.run { configuration throws(AuthorityFailure) in
+            let directory = configuration.authorityDirectory
+            let wasRevoked = try RevocationOrder.restore(node: node, directory: directory)
+            return (wasRevoked, try KnownRevocations.read(in: directory).revoker(of: node))
         }
-        print(wasRevoked ? "\(node) may join again; make a token: myelind ca token --node \(node)" : "\(node) is not revoked")
+        if let revoker {
+            print("\(node) is still revoked by \(revoker); restore it there")
+        } else {
+            print(wasRevoked ? "\(node) may join again; make a token: myelind ca token --node \(node)" : "\(node) is not revoked")
+        }
     }
 }

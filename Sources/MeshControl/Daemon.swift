@@ -46,8 +46,10 @@ package final class Daemon: Sendable {
         let reconciler = parts.reconciler
         let documents = NodeDocuments(configuration, reconciler: reconciler, log: log)
         self.documents = documents
-        registry = NodeRegistry(configuration, itself: parts.itself, files: documents.registryFiles, identities: parts.identities, log: log)
-        {
+        registry = NodeRegistry(
+            configuration, itself: parts.itself, files: documents.registryFiles, identities: parts.identities,
+            farewell: supervisor.isPresent ? .handOver : .withdraw, log: log
+        ) {
             await reconciler.apply(registry: $0)
             await documents.noteUnenforced()
         }
@@ -111,7 +113,7 @@ package final class Daemon: Sendable {
             tell(.stopping, .status("waiting for connections to end"))
             log.notice("draining")
             admin.enter(.draining)
-            // Others send nothing here any more before the tunnels say goodbye.
+            // Without a successor at the same sockets others send nothing here any more before the tunnels say goodbye.
             await registry.leave(until: .now + Self.announcingTimeout)
             await departure.leave()
             group.cancelAll()

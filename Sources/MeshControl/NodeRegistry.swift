@@ -14,19 +14,21 @@ final class NodeRegistry: Sendable {
     let discovery: Discovery?
     let announcer: Announcer
     let stores: NodeStores
+    private let farewell: Farewell
     private let drainMark: DrainMark
     private let files: FilesSource?
     private let sources: [any RegistrySource]
 
     /// - Parameter apply: gets each new state.
     init(
-        _ configuration: NodeConfiguration, itself: Node, files: FilesSource?, identities: IdentityStore, log: Logger,
+        _ configuration: NodeConfiguration, itself: Node, files: FilesSource?, identities: IdentityStore, farewell: Farewell, log: Logger,
         apply: @escaping @Sendable (RegistryState) async -> Void
     ) {
+        self.farewell = farewell
         let journal = RegistryJournal(log: log)
         let directory = configuration.stateDirectory + "/registry"
         drainMark = DrainMark(file: directory + "/draining")
-        let stores = NodeStores(configuration, identities: identities)
+        let stores = NodeStores(configuration, identities: identities, farewell: farewell)
         self.stores = stores
         let announcer = Announcer(stores.publishers) { source, failure in
             log.error("a store is not told of this node's endpoints", metadata: ["store": "\(source)", "error": "\(failure)"])
@@ -82,8 +84,9 @@ final class NodeRegistry: Sendable {
         try drainMark.set(isDraining)
     }
 
-    /// Tells other nodes to send nothing here any more. Returns when the stores know it, or at the deadline.
+    /// Tells other nodes to send nothing here any more, unless the next daemon is expected. Returns when the stores know it, or at the deadline.
     func leave(until deadline: ContinuousClock.Instant) async {
+        guard farewell == .withdraw else { return }
         await store.leave()
         await announcer.settle(until: deadline)
     }

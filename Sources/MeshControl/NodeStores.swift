@@ -12,7 +12,7 @@ struct NodeStores: Sendable {
     private let etcd: EtcdSource?
     private let consul: ConsulSource?
 
-    init(_ configuration: NodeConfiguration, identities: IdentityStore) {
+    init(_ configuration: NodeConfiguration, identities: IdentityStore, farewell: Farewell) {
         let stores = configuration.registry.stores
         etcd = stores.etcd.map { etcd in
             EtcdSource(
@@ -27,9 +27,11 @@ struct NodeStores: Sendable {
         if let etcd { sources.append(etcd) }
         if let consul { sources.append(consul) }
         for service in stores.dns { sources.append(DNSSource(service)) }
-        if let etcd = stores.etcd, etcd.exchange.publish { publishers.append(StorePublisher(etcd: EtcdOptions(etcd), keys: identities)) }
+        if let etcd = stores.etcd, etcd.exchange.publish {
+            publishers.append(StorePublisher(etcd: EtcdOptions(etcd), keys: identities, farewell: farewell))
+        }
         if let consul = stores.consul, consul.exchange.publish {
-            publishers.append(StorePublisher(consul: ConsulOptions(consul), keys: identities))
+            publishers.append(StorePublisher(consul: ConsulOptions(consul), keys: identities, farewell: farewell))
         }
     }
 

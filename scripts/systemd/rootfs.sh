@@ -2,7 +2,7 @@
 # rootfs.sh DIRECTORY: a small Debian with systemd in DIRECTORY, made once with debootstrap: what `make systemd-test` boots.
 set -eu
 directory=$1
-packages="systemd,systemd-sysv,dbus,init-system-helpers,iproute2,procps,curl,nginx-light,python3,logrotate,hostname"
+packages="systemd,systemd-sysv,dbus,init-system-helpers,iproute2,procps,curl,nginx-light,python3,logrotate,hostname,etcd-server,etcd-client"
 # What the package of Myelin depends on: it is installed with dpkg, without a network.
 packages="$packages,libbpf1,libelf1,libnghttp2-14,libssl3,libstdc++6,zlib1g"
 suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-bookworm}")
@@ -21,7 +21,7 @@ if ! debootstrap --variant=minbase --include="$packages" "$suite" "$directory" $
     exit 1
 fi
 # Nothing starts by itself but what the test starts, and units of a machine that the container is not.
-for unit in nginx.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
+for unit in nginx.service etcd.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer; do
     rm -f "$directory"/etc/systemd/system/*.wants/"$unit"
 done
 # The machine is named by who boots it.

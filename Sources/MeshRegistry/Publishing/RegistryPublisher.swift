@@ -15,6 +15,14 @@ package protocol RegistryPublisher: Sendable {
     func run() async
 }
 
+/// What becomes of a node's announcements when its daemon stops.
+package enum Farewell: Sendable {
+    /// They are taken back: nobody sends anything here any more.
+    case withdraw
+    /// They stay, for as long as their lease lasts: the next daemon is expected before that, and calls wait for it.
+    case handOver
+}
+
 /// All that a node says of itself.
 package struct NodeAnnouncement: Sendable, Equatable {
     package let node: Node

@@ -1,5 +1,5 @@
 internal import Foundation
-internal import MeshRegistry
+package import MeshRegistry
 package import MeshTypes
 
 /// Registers with a Consul agent, each record as a service with a check that has to be passed again and again: when the node falls silent, it
@@ -7,8 +7,6 @@ package import MeshTypes
 actor ConsulOutlet: StoreOutlet {
     /// A check is passed so many times while it would last.
     private static let beatsPerLease = 3
-    /// For taking the records out at the end.
-    private static let farewell = Duration.seconds(2)
 
     let name: SourceName
     let beat: Duration
@@ -100,21 +98,13 @@ actor ConsulOutlet: StoreOutlet {
         return error.failure(of: options.place, access: ConsulOptions.accessAdvice)
     }
 
-    func withdraw() async {
-        if !registered.isEmpty, let client = try? connection() {
-            let ids = registered
-            // The task that runs this is cancelled already.
-            let farewell = Task.detached { for id in ids { try? await client.deregister(id) } }
-            let limit = Task.detached {
-                try? await Task.sleep(for: Self.farewell)
-                farewell.cancel()
-            }
-            await farewell.value
-            limit.cancel()
-        }
+    func withdraw() async throws(StoreError) {
+        while let id = registered.popFirst() { try await connection().deregister(id) }
+    }
+
+    func close() async {
         await client?.close()
         client = nil
-        registered = []
     }
 
     private func connection() throws(StoreError) -> ConsulClient {
@@ -134,8 +124,8 @@ extension StorePublisher {
     /// Into a Consul agent's services. - Parameter clock: seconds since the epoch.
     package init(
         consul options: ConsulOptions, name: SourceName = SourceName(.consul), keys: any AnnouncementKeys,
-        clock: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+        farewell: Farewell = .withdraw, clock: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     ) {
-        self.init(ConsulOutlet(options, name: name), keys: keys, clock: clock)
+        self.init(ConsulOutlet(options, name: name), keys: keys, farewell: farewell, clock: clock)
     }
 }

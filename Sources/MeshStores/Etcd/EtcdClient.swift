@@ -67,8 +67,11 @@ final class EtcdClient: Sendable {
         }
     }
 
-    func write(_ operations: [EtcdRequests.Transaction.Operation]) async throws(StoreError) {
-        let _: EtcdAcknowledgement = try await ask("/v3/kv/txn", EtcdRequests.Transaction(success: operations), limit: Self.smallAnswer)
+    /// - Returns: of the state with what was written.
+    func write(_ operations: [EtcdRequests.Transaction.Operation]) async throws(StoreError) -> EtcdHeader {
+        let answer: EtcdAcknowledgement = try await ask(
+            "/v3/kv/txn", EtcdRequests.Transaction(success: operations), limit: Self.smallAnswer)
+        return answer.header
     }
 
     func grantLease(_ seconds: Int64) async throws(StoreError) -> Int64 {

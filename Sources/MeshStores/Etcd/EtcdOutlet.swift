@@ -1,13 +1,11 @@
 internal import Foundation
-internal import MeshRegistry
+package import MeshRegistry
 package import MeshTypes
 
 /// Writing into an etcd cluster, under a lease: when the node falls silent, its records vanish.
 actor EtcdOutlet: StoreOutlet {
     /// The lease is kept alive so many times while it would last.
     private static let beatsPerLease = 3
-    /// For taking the records out at the end.
-    private static let farewell = Duration.seconds(1)
 
     let name: SourceName
     let beat: Duration
@@ -16,7 +14,7 @@ actor EtcdOutlet: StoreOutlet {
     private var servers: ServerRotation
     private var client: EtcdClient?
     private var lease: Int64?
-    /// Of the last answer about the lease. nil before there was one.
+    /// Of the last answer about the lease or to a write. nil before there was one.
     private var known: EtcdHeader?
 
     init(_ options: EtcdOptions, name: SourceName) {
@@ -72,7 +70,7 @@ actor EtcdOutlet: StoreOutlet {
             case .put(let key, _, let announcement): .put(key: Array(key.utf8), value: announcement.bytes, lease: lease)
             }
         }
-        do throws(StoreError) { try await connection().write(operations) } catch {
+        do throws(StoreError) { known = try await connection().write(operations) } catch {
             guard EtcdClient.isLeaseGone(error) else { throw error }
             self.lease = nil
             return false
@@ -88,20 +86,15 @@ actor EtcdOutlet: StoreOutlet {
         return failure
     }
 
-    func withdraw() async {
-        if let lease, let client = try? connection() {
-            // The task that runs this is cancelled already.
-            let farewell = Task.detached { try? await client.revoke(lease) }
-            let limit = Task.detached {
-                try? await Task.sleep(for: Self.farewell)
-                farewell.cancel()
-            }
-            _ = await farewell.value
-            limit.cancel()
-        }
+    func withdraw() async throws(StoreError) {
+        guard let lease else { return }
+        self.lease = nil
+        try await connection().revoke(lease)
+    }
+
+    func close() async {
         await client?.close()
         client = nil
-        lease = nil
     }
 
     private func connection() throws(StoreError) -> EtcdClient {
@@ -116,8 +109,8 @@ extension StorePublisher {
     /// Into an etcd cluster. - Parameter clock: seconds since the epoch.
     package init(
         etcd options: EtcdOptions, name: SourceName = SourceName(.etcd), keys: any AnnouncementKeys,
-        clock: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
+        farewell: Farewell = .withdraw, clock: @escaping @Sendable () -> Int64 = { Int64(Date().timeIntervalSince1970) }
     ) {
-        self.init(EtcdOutlet(options, name: name), keys: keys, clock: clock)
+        self.init(EtcdOutlet(options, name: name), keys: keys, farewell: farewell, clock: clock)
     }
 }

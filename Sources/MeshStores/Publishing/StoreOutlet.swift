@@ -25,8 +25,11 @@ protocol StoreOutlet: Sendable {
     /// - Returns: the failure in the operator's words.
     func disconnect(after error: StoreError) async -> SourceFailure
 
-    /// Takes everything out at once, as far as the store lets this node. The end.
-    func withdraw() async
+    /// Takes out at once what this daemon wrote.
+    func withdraw() async throws(StoreError)
+
+    /// The end.
+    func close() async
 }
 
 /// What a record is about.

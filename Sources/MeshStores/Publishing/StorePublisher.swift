@@ -13,10 +13,13 @@ package actor StorePublisher: RegistryPublisher {
     private static let beatsPerLook = 6
     /// How soon a service that had no certificate yet is tried again.
     private static let certificatePause = Duration.milliseconds(500)
+    /// How long the store has to hear the last word.
+    private static let farewellLimit = Duration.seconds(2)
 
     package nonisolated let name: SourceName
     private let outlet: any StoreOutlet
     private let keys: any AnnouncementKeys
+    private let farewell: Farewell
     private let clock: @Sendable () -> Int64
     private let wakes: AsyncStream<Void>
     private nonisolated let wake: AsyncStream<Void>.Continuation
@@ -25,16 +28,17 @@ package actor StorePublisher: RegistryPublisher {
     private var node = ""
     private var random = SystemRandomNumberGenerator()
     private var pause = RetryPause(longest: longestPause)
-    private var nextBeat = ContinuousClock.now
+    private var isBeatDue = true
     private var beatsUntilLook = 0
     private var waiting: [CheckedContinuation<Result<Void, SourceFailure>, Never>] = []
     private var hasEnded = false
 
     /// - Parameter clock: seconds since the epoch.
-    init(_ outlet: any StoreOutlet, keys: any AnnouncementKeys, clock: @escaping @Sendable () -> Int64) {
+    init(_ outlet: any StoreOutlet, keys: any AnnouncementKeys, farewell: Farewell, clock: @escaping @Sendable () -> Int64) {
         name = outlet.name
         self.outlet = outlet
         self.keys = keys
+        self.farewell = farewell
         self.clock = clock
         (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
@@ -58,17 +62,40 @@ package actor StorePublisher: RegistryPublisher {
     }
 
     package func run() async {
-        let ticks = Task { [wake, outlet] in
+        let beats = Task { [outlet] in
             while !Task.isCancelled {
-                wake.yield()
+                beat()
                 do { try await Task.sleep(for: outlet.beat) } catch { return }
             }
         }
         for await _ in wakes { await pass() }
-        ticks.cancel()
+        beats.cancel()
         hasEnded = true
         settle(.failure(Self.ended))
-        await outlet.withdraw()
+        await leave()
+    }
+
+    private func beat() {
+        isBeatDue = true
+        wake.yield()
+    }
+
+    private func leave() async {
+        // The task that runs this is cancelled already.
+        let lastWord = Task.detached { [outlet, farewell] in
+            switch farewell {
+            case .withdraw: try await outlet.withdraw()
+            case .handOver: _ = try await outlet.keep(isDue: true)
+            }
+        }
+        let limit = Task.detached {
+            try? await Task.sleep(for: Self.farewellLimit)
+            lastWord.cancel()
+        }
+        // A store that does not take it lets the lease end.
+        _ = await lastWord.result
+        limit.cancel()
+        await outlet.close()
     }
 
     private static let ended = SourceFailure(.unreachable, "the daemon stops", advice: "start it again")
@@ -87,7 +114,7 @@ package actor StorePublisher: RegistryPublisher {
         } catch {
             let failure = await outlet.disconnect(after: error)
             beatsUntilLook = 0
-            nextBeat = .now
+            isBeatDue = true
             settle(.failure(failure), first: asked)
             try? await Task.sleep(for: pause.failed(using: &random))
             wake.yield()
@@ -95,12 +122,10 @@ package actor StorePublisher: RegistryPublisher {
     }
 
     private func keep() async throws(StoreError) {
-        let isDue = ContinuousClock.now >= nextBeat
+        let isDue = isBeatDue
+        isBeatDue = false
         let isThere = try await outlet.keep(isDue: isDue)
-        if isDue {
-            nextBeat = .now + outlet.beat
-            beatsUntilLook -= 1
-        }
+        if isDue { beatsUntilLook -= 1 }
         if !isThere { forget() }
     }
 

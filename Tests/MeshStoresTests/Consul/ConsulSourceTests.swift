@@ -50,6 +50,27 @@ struct ConsulSourceTests {
         #expect(consul.ask("GET", "/v1/agent/services").trimmingCharacters(in: .whitespacesAndNewlines) == "{}")
     }
 
+    @Test func theNextDaemonTakesOverWhatTheOneBeforeAnnounced() async throws {
+        let consul = try await ConsulServer()
+        let identities = try await TestIdentities(["wallet"])
+        try await Reports.of(source(consul.options, identities)) { reports in
+            for _ in 0..<3 {
+                let publisher = StorePublisher(consul: consul.options, keys: identities.store, farewell: .handOver)
+                let publishing = Task { await publisher.run() }
+                try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+                try await reports.wait("the endpoint") { records, _ in records.endpoints.count == 1 }
+                publishing.cancel()
+                await publishing.value
+            }
+            for records in await reports.allRecords {
+                #expect(records.endpoints.count == 1 && !records.services[0].endpoints[0].isDraining)
+            }
+            try await reports.wait("that it drains, as no daemon came", within: .seconds(6)) { records, _ in
+                records.services.first?.endpoints.first?.isDraining == true
+            }
+        }
+    }
+
     @Test func speaksTLSWithACertificateOfItsOwn() async throws {
         let scratch = Scratch()
         let tls = TestCertificates(in: scratch)

@@ -97,6 +97,26 @@ struct EtcdSourceTests {
         }
     }
 
+    @Test func theNextDaemonTakesOverWhatTheOneBeforeAnnounced() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet"])
+        try await Reports.of(source(etcd.options, identities)) { reports in
+            for _ in 0..<3 {
+                let publisher = StorePublisher(etcd: etcd.options, keys: identities.store, farewell: .handOver)
+                let publishing = Task { await publisher.run() }
+                try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+                try await reports.wait("the endpoint") { records, _ in records.endpoints.count == 1 }
+                // Longer than the lease of the daemon before this one.
+                try await Task.sleep(for: .seconds(4))
+                publishing.cancel()
+                await publishing.value
+                #expect(etcd.keys("/myelin/instances/").count == 1)
+            }
+            for records in await reports.allRecords { #expect(records.endpoints == ["wallet 10.1.0.2:8081"]) }
+            try await reports.wait("none, as no daemon came", within: .seconds(6)) { records, _ in records.isEmpty }
+        }
+    }
+
     @Test func goesOnAfterAKill() async throws {
         let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet", "usage"])
@@ -265,6 +285,29 @@ struct EtcdSourceTests {
         }
     }
 
+    /// The lease is there again, and a record that was written since is not: only the revision tells.
+    @Test func writesAgainWhatAnOlderStateWithItsLeaseLacks() async throws {
+        let etcd = try await EtcdServer()
+        let identities = try await TestIdentities(["wallet"])
+        var options = etcd.options
+        // All happens between two beats.
+        options.lease = .seconds(18)
+        let publisher = StorePublisher(etcd: options, keys: identities.store)
+        let publishing = Task { await publisher.run() }
+        try await publisher.publish(.of("node-1", [:]))
+        let snapshot = etcd.scratch.path + "/snapshot.db"
+        #expect(etcd.control("snapshot", "save", snapshot).status == 0)
+        try await publisher.publish(.of("node-1", ["10.1.0.2:8081": "wallet"]))
+        let restored = try await etcd.restored(from: snapshot)
+        let deadline = ContinuousClock.now + .seconds(9)
+        while restored.keys("/myelin/instances/").isEmpty, ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        #expect(restored.keys("/myelin/instances/").count == 1)
+        publishing.cancel()
+        await publishing.value
+    }
+
     @Test func readsAnewWhenTheClusterWasRestored() async throws {
         let etcd = try await EtcdServer()
         let identities = try await TestIdentities(["wallet"])
@@ -279,13 +322,7 @@ struct EtcdSourceTests {
         }
         try await Reports.of(source(etcd.options, identities)) { reports in
             try await reports.wait("three") { records, _ in records.services.count == 3 }
-            etcd.process.stop()
-            #expect(
-                run(
-                    ["etcdctl", "snapshot", "restore", snapshot, "--data-dir", "\(etcd.scratch.path)/restored"],
-                    environment: ["ETCDCTL_API": "3"]
-                ).status == 0)
-            let restored = try await EtcdServer(scratch: etcd.scratch, data: "restored", port: etcd.process.address.port)
+            let restored = try await etcd.restored(from: snapshot)
             try await reports.wait("usage and the node's own") { records, _ in
                 records.services.map(\.identity).sorted() == [.of("usage"), .of("wallet")]
             }

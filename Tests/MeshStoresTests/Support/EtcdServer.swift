@@ -51,6 +51,14 @@ final class EtcdServer: Sendable {
         return run(command + arguments, environment: ["ETCDCTL_API": "3"])
     }
 
+    /// Ends it, and starts one at its port with what `snapshot` holds.
+    func restored(from snapshot: String) async throws -> EtcdServer {
+        process.stop()
+        let restored = control("snapshot", "restore", snapshot, "--data-dir", "\(scratch.path)/restored")
+        guard restored.status == 0 else { throw StoreProcess.NotStarted(description: restored.output) }
+        return try await EtcdServer(scratch: scratch, data: "restored", port: process.address.port)
+    }
+
     func put(_ key: String, _ value: String) { control("put", key, value) }
 
     func get(_ key: String) -> String {

@@ -32,6 +32,12 @@ actor Reports {
         return nil
     }
 
+    /// Of all reports that are no failures, from the first one that has any.
+    var allRecords: ArraySlice<RegistryRecords> {
+        let records: [RegistryRecords] = all.compactMap { if case .records(let records, _) = $0 { records } else { nil } }
+        return records.drop { $0.isEmpty }
+    }
+
     var note: SourceNote? {
         for case .records(_, let note) in all.reversed() { return note }
         return nil

@@ -117,8 +117,9 @@ package final class Daemon: Sendable {
             await registry.leave(until: .now + Self.announcingTimeout)
             await departure.leave()
             group.cancelAll()
-            await departure.drain()
         }
+        // A store or an authority that is slow to end its connections holds up no traffic: that is served until here.
+        await departure.drain()
         watchdog?.stop()
         parts.stopThreads()
         log.notice("stopped; workloads stay captured: they are refused, or wait if a supervisor keeps the sockets, until a daemon is back")

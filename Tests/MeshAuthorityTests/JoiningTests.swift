@@ -114,6 +114,21 @@ import Testing
         await served.stop()
     }
 
+    /// It waits for a change, and the authority answers when there is one.
+    @Test func aNodeThatStopsDoesNotWaitForTheAuthority() async throws {
+        let served = try ServedAuthority()
+        try await served.start()
+        let node = try served.node("node-2", token: try served.token("node-2"))
+        let running = Task { await node.run() }
+        #expect(await eventually { await code { _ = try await node.trustedRoots() } == nil })
+        try await Task.sleep(for: .seconds(1))
+        let start = ContinuousClock.now
+        running.cancel()
+        await running.value
+        #expect(ContinuousClock.now - start < .seconds(1))
+        await served.stop()
+    }
+
     @Test func refusesTheCertificateOfAServiceThatIsElsewhere() async throws {
         let served = try ServedAuthority()
         try await served.start()

@@ -5,8 +5,8 @@ import Testing
 /// The store is cut off, is put back to an older state, lies, or has lost everything, while calls go on (R2.2).
 @Suite(.serialized) final class StoreFaultNodeTests {
     private static let rate = 50.0
-    /// Within half of the lease a server that is silent is noticed, docs/etcd.md says; then it is tried once more.
-    private static let noticed = 6.0
+    /// Within half of the lease (2 s) a server that is silent is noticed, docs/etcd.md says; then it is tried once more, for 3 s.
+    private static let noticed = 8.0
     private let lab: Lab
     private let caller: Workload
     private let callee: Workload

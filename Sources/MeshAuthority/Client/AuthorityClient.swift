@@ -9,6 +9,8 @@ internal import NIOSSL
 /// One question to one server of an authority: a connection of its own, with what the node shows and trusts now.
 struct AuthorityClient: Sendable {
     static let connectTimeout = TimeAmount.seconds(2)
+    /// How long the server's goodbye is waited for: every answer has its length, so that it says nothing.
+    private static let goodbye = TimeAmount.milliseconds(100)
     /// Beyond what the server may wait by itself.
     static let patience = Duration.seconds(5)
 
@@ -67,6 +69,7 @@ struct AuthorityClient: Sendable {
     private func configuration() throws(AuthorityFailure) -> HTTPClient.Configuration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv13
+        tls.shutdownTimeout = Self.goodbye
         do {
             if roots.isEmpty {
                 // Only to ask for the roots, which the join token then vouches for.

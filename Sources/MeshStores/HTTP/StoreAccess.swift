@@ -1,10 +1,13 @@
 internal import Foundation
+internal import NIOCore
 internal import NIOSSL
 
 /// How stores are spoken to: what the operator's files hold, read anew for each connection.
 package struct StoreAccess: Sendable {
     /// Bytes of a password or token.
     private static let longestSecret = 4096
+    /// How long the store's goodbye is waited for: every answer has its length, so that it says nothing.
+    private static let goodbye = TimeAmount.milliseconds(100)
 
     /// Authorities for the servers' certificates; nil: those of the system.
     package var authorityFile: String?
@@ -21,9 +24,14 @@ package struct StoreAccess: Sendable {
     func tls() throws(StoreError) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
+        configuration.shutdownTimeout = Self.goodbye
         if let file = authorityFile {
             do { configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file)) } catch {
                 throw .file("\(file) holds no certificates: \(error)")
+            }
+        } else {
+            do { _ = try NIOSSLContext(configuration: configuration) } catch {
+                throw .file("no `ca_file` names the store's authority, and those of the system (package ca-certificates) cannot be used: \(error)")
             }
         }
         guard let certificateFile, let keyFile else { return configuration }

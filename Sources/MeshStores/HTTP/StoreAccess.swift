@@ -31,7 +31,7 @@ package struct StoreAccess: Sendable {
             }
         } else {
             do { _ = try NIOSSLContext(configuration: configuration) } catch {
-                throw .file("no `ca_file` names the store's authority, and those of the system (package ca-certificates) cannot be used: \(error)")
+                throw .file("without `ca_file` the system's authorities count (package ca-certificates); they cannot be used: \(error)")
             }
         }
         guard let certificateFile, let keyFile else { return configuration }

@@ -19,15 +19,6 @@ import Testing
         try lab.curl(from: lab.workload(from), "http://\(to):\(lab.workload(to).port)/", ["-f"]).succeeded
     }
 
-    private func eventually(_ seconds: Double, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(100_000)
-        }
-        return false
-    }
-
     @Test func nodesThatJoinedCallEachOther() throws {
         #expect(try answers("caller", "far"))
         #expect(try answers("back", "near"))

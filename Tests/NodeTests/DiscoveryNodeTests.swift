@@ -94,15 +94,6 @@ import Testing
         (try? String(contentsOfFile: "\(Self.times)/\(what)", encoding: .utf8)).flatMap(Double.init)
     }
 
-    private func eventually(_ seconds: Double = 10, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(50_000)
-        }
-        return false
-    }
-
     private func ask(_ name: String, from caller: Workload, _ path: String = "/") throws -> String {
         try lab.curl(from: caller, "http://\(name)\(path)", ["-f"]).output
     }

@@ -31,15 +31,6 @@ import Testing
         try lab.run(in: caller, [Binaries.load, "short", "--connect", "\(service):\(lab.workload(service).port)", "--count", "3"]).succeeded
     }
 
-    private func eventually(_ seconds: Double, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(50_000)
-        }
-        return false
-    }
-
     /// A python client that writes a byte ten times a second and says how many came back; it ends when a write or read fails.
     private func startTicker(_ service: String) throws -> () -> Int { try startTickerProcess(service).count }
 

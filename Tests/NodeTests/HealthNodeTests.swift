@@ -102,15 +102,6 @@ import Testing
         return views.count == addresses.count && views.allSatisfy { condition($0.health) }
     }
 
-    private func eventually(_ seconds: Double = 10, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(50_000)
-        }
-        return false
-    }
-
     @Test func readinessAndLivenessReachTheCallersNode() throws {
         let (near, far) = (lab.nodes[0], lab.nodes[1])
         #expect(try eventually { try are(one, on: far) { $0.state == .ready } && are(two, on: far) { $0.state == .ready } })

@@ -16,15 +16,6 @@ import Testing
 
     deinit { try? lab.lower() }
 
-    private func eventually(_ seconds: Double, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(200_000)
-        }
-        return false
-    }
-
     private func serials() throws -> [Set<String>] { try lab.nodes.map { try lab.certificates($0) ?? [] } }
 
     @Test func noRequestFailsWhileCertificatesAndRootsChange() throws {

@@ -46,15 +46,6 @@ import Testing
         try? lab.lower()
     }
 
-    private func eventually(_ seconds: Double, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(50_000)
-        }
-        return false
-    }
-
     /// Also the callee's name must be known for it.
     private var isAnswered: Bool { (try? lab.send(RequestLoad("callee:7000", rate: 10, count: 2), from: caller).failed) == 0 }
 

@@ -71,15 +71,6 @@ import Testing
         try? FileManager.default.removeItem(atPath: Self.listening)
     }
 
-    private func eventually(_ seconds: Double = 15, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(50_000)
-        }
-        return false
-    }
-
     /// When, in seconds, the first call was made that one of `addresses` answered.
     private static func firstCall(_ file: String, by addresses: Set<String>) throws -> Double? {
         for line in try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n") {
@@ -103,9 +94,9 @@ import Testing
         let near: Set = [here.ipv4, here.ipv6]
         let far: Set = [there.ipv4, there.ipv6]
         for caller in [caller, farCaller] {
-            #expect(try eventually { try far.union(near).contains(ask(from: caller)) }, "\(state())")
+            #expect(try eventually(15) { try far.union(near).contains(ask(from: caller)) }, "\(state())")
         }
-        #expect(try eventually { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+        #expect(try eventually(15) { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
 
         // One that stops is known to be gone; one that starts on the other node takes calls within a second.
         try lab.stopService(there)
@@ -119,7 +110,7 @@ import Testing
         try lab.startService(there)
         var answered: Double?
         #expect(
-            try eventually {
+            try eventually(15) {
                 answered = try Self.firstCall(load.output, by: far)
                 return answered != nil
             }, "\(state())")
@@ -129,7 +120,7 @@ import Testing
 
         // etcd dies: calls go on, and the node says what is wrong.
         etcd.kill()
-        #expect(try eventually { try control(["registry"]).contains("failing") }, "\(state())")
+        #expect(try eventually(15) { try control(["registry"]).contains("failing") }, "\(state())")
         let before = try String(contentsOfFile: load.output, encoding: .utf8).count
         sleep(4)
         let text = try String(contentsOfFile: load.output, encoding: .utf8).dropFirst(before)
@@ -138,10 +129,10 @@ import Testing
     }
 
     @Test func aNodeThatIsLostIsForgottenWithItsLease() throws {
-        #expect(try eventually { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+        #expect(try eventually(15) { try control(["endpoints"]).contains(there.ipv4) }, "\(state())")
         let start = ContinuousClock.now
         try lab.signalDaemon(lab.node("node-2"), SIGKILL)
-        #expect(try eventually { try !control(["endpoints"]).contains(there.ipv4) }, "\(state())")
+        #expect(try eventually(15) { try !control(["endpoints"]).contains(there.ipv4) }, "\(state())")
         let took = ContinuousClock.now - start
         print("forgotten \(took) after its node was lost")
         #expect(took < .seconds(6))

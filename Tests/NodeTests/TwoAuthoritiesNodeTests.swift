@@ -62,15 +62,6 @@ import Testing
         try #require(process.terminationStatus == 0)
     }
 
-    private func eventually(_ seconds: Double, _ condition: () throws -> Bool) throws -> Bool {
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        while ContinuousClock.now < deadline {
-            if try condition() { return true }
-            usleep(100_000)
-        }
-        return false
-    }
-
     /// One byte there and back.
     private func answers(_ from: String, _ to: String) throws -> Bool {
         let callee = lab.workload(to)

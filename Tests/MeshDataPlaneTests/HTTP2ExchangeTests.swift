@@ -277,6 +277,14 @@ extension DataPlaneTests {
             #expect(answer.interim.count == 1 && answer.interim[0].contains("link: </a>"))
         }
 
+        @Test func aDrainingNodeIsNotHeldByConnectionsWithoutRequests() async throws {
+            let callee = try HTTP2Callee { _ in .answer(200) }
+            let mesh = try await mesh([callee.address])
+            let caller = try caller(mesh)
+            #expect(caller.ask("GET /") != nil)
+            #expect(await mesh.destination.timeToDrain() < .milliseconds(500))
+        }
+
         @Test func aDrainingNodeTellsItsCallers() async throws {
             let callee = try HTTP2Callee { _ in .answer(200) }
             let mesh = try await mesh([callee.address], isLocal: true)

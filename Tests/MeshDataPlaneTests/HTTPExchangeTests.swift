@@ -34,6 +34,16 @@ extension DataPlaneTests {
             #expect(record.request.method == .get && record.request.attempts == 1 && record.path == (isLocal ? .local : .tunnel))
         }
 
+        /// New callers wait for it to end, and for the next daemon.
+        @Test func aDrainingNodeIsNotHeldByConnectionsWithoutRequests() async throws {
+            let callee = try HTTPCallee { _ in .ok("") }
+            let mesh = try await mesh([callee], false)
+            let callers = try (0..<8).map { _ in try HTTPCaller(mesh) }
+            for caller in callers { caller.send("GET / HTTP/1.1\r\nhost: callee\r\n\r\n") }
+            for caller in callers { #expect(caller.answer()?.status == 200) }
+            #expect(await mesh.destination.timeToDrain() < .milliseconds(500))
+        }
+
         @Test(arguments: [false, true])
         func keepsTheOrderOfPipelinedRequests(_ isLocal: Bool) async throws {
             let callee = try HTTPCallee { .ok(String($0.line.dropFirst(4).prefix(2))) }

@@ -196,6 +196,16 @@ final class TestNode: Sendable {
         dataPlane.start()
     }
 
+    /// Tells it to end; how long something was under way after that.
+    func timeToDrain() async -> Duration {
+        let start = ContinuousClock.now
+        dataPlane.drain()
+        while await dataPlane.activity(since: 0).busy > 0, ContinuousClock.now - start < .seconds(3) {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return ContinuousClock.now - start
+    }
+
     /// The next flow of this node that has ended; nil after `seconds`.
     func nextFlow(seconds: Double = 5, where isWanted: (FlowRecord) -> Bool = { _ in true }) -> FlowRecord? {
         for _ in 0..<Int(seconds * 1000) {

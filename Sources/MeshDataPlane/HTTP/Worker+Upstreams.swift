@@ -289,6 +289,23 @@ extension Worker {
         connectDeadlines.schedule(handle, now: now)
     }
 
+    /// The node at the other end is about to end: connections in this tunnel that nobody uses are no reason for it to wait.
+    func endUnusedUpstreams(in tunnel: Tunnel) {
+        var free: [SlabHandle] = []
+        upstreams.forEach { _, upstream in
+            guard upstream.pointee.caller == .none, flows.find(upstream.pointee.flow)?.pointee.tunnel == tunnel.handle else { return }
+            free.append(upstream.pointee.flow)
+        }
+        for handle in free {
+            guard let flow = flows.find(handle) else { continue }
+            if let session = session(of: flow) {
+                if !session.isUsed { lose(session, .draining) }
+            } else {
+                endUnused(handle, flow)
+            }
+        }
+    }
+
     /// A flow that nobody uses has ended, or does not end by itself.
     func forget(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
         leaveTunnel(flow)

@@ -39,6 +39,9 @@ final class EndpointSession {
             role: .client, owner: Unmanaged.passUnretained(self).toOpaque(), handlers: EndpointEvents.self, now: worker.now)
     }
 
+    /// Requests are on it, or wait for it.
+    var isUsed: Bool { http2.map { $0.openStreams > 0 } ?? !waiting.isEmpty }
+
     /// Another request may be given to it.
     var takesRequests: Bool {
         guard !isRetired else { return false }

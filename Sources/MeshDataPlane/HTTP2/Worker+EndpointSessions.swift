@@ -136,7 +136,7 @@ extension Worker {
         retire(session)
         endpointSessions.remove(session.handle)
         let lost = session.flow
-        let isUsed = session.http2.map { $0.openStreams > 0 } ?? !session.waiting.isEmpty
+        let isUsed = session.isUsed
         if let flow = flows.find(lost) {
             if isUsed { closeUpstream(lost, flow) } else { endUnused(lost, flow) }
         }

@@ -67,6 +67,7 @@ enum TunnelEvents: HBONEHandlers {
     static func goAway(_ owner: Owner, lastStream: StreamID, _ code: HBONEErrorCode) {
         let tunnel = Unmanaged<Tunnel>.fromOpaque(owner).takeUnretainedValue()
         tunnel.worker.retire(tunnel)
+        if tunnel.isClient { tunnel.worker.endUnusedUpstreams(in: tunnel) }
     }
 
     static func pingAcknowledged(_ owner: Owner) {

@@ -19,7 +19,7 @@ package struct TriedEndpoints: Sendable, BitwiseCopyable {
 
     package init() {}
 
-    var isEmpty: Bool { ids.0 == 0 }
+    package var isEmpty: Bool { ids.0 == 0 }
     func contains(_ id: UInt64) -> Bool { ids.0 == id || ids.1 == id || ids.2 == id || ids.3 == id }
     package mutating func insert(_ ticket: EndpointTicket) { ids = (ticket.endpoint, ids.0, ids.1, ids.2) }
 }

@@ -4,6 +4,7 @@ import MeshPolicy
 import MeshProtocols
 import MeshRouting
 import MeshTypes
+import Synchronization
 import Testing
 
 /// Requests on streams of HTTP/2, each treated on its own.
@@ -87,6 +88,16 @@ extension DataPlaneTests {
             let mesh = try await mesh([going.address, good.address]) { $0.retries = ServicePolicy.Retries(attempts: 0) }
             let caller = try caller(mesh)
             for _ in 0..<6 { #expect(caller.ask("POST /", body: [1])?.head.hasPrefix("HTTP/1.1 200") == true) }
+        }
+
+        @Test(arguments: [HTTP2Callee.Reply.goAway, .reset(.refusedStream)])
+        func whatTheOnlyEndpointLeftOutGoesThereAgain(_ refusal: HTTP2Callee.Reply) async throws {
+            let calls = Atomic(0)
+            let callee = try HTTP2Callee { _ in calls.add(1, ordering: .relaxed).oldValue == 0 ? refusal : .answer(200) }
+            let mesh = try await mesh([callee.address]) { $0.retries = ServicePolicy.Retries(attempts: 0) }
+            let caller = try caller(mesh)
+            let answer = try #require(caller.ask("POST /", body: [1]))
+            #expect(answer.head.hasPrefix("HTTP/1.1 200"), "\(answer.head)")
         }
 
         enum Fault: CaseIterable { case closed, reset, silence, unavailable }

@@ -67,14 +67,7 @@ extension DataPlaneTests {
 
         @Test(arguments: [Fault.closed, .reset, .badAnswer, .unavailable, .halfAnswer], [false, true])
         func anIdempotentRequestIsRepeatedElsewhere(_ fault: Fault, _ isLocal: Bool) async throws {
-            let failures = Mutex(1)
-            let reply: @Sendable (HTTPCallee.Request) -> HTTPCallee.Reply = { _ in
-                let fails = failures.withLock { left in
-                    defer { left -= 1 }
-                    return left > 0
-                }
-                return fails ? self.reply(fault) : .ok("yes")
-            }
+            let reply = failingOnce(fault)
             let (one, two) = (try HTTPCallee(reply), try HTTPCallee(reply))
             let mesh = try await mesh([one.address, two.address], isLocal: isLocal)
             let caller = try HTTPCaller(mesh)
@@ -83,6 +76,34 @@ extension DataPlaneTests {
             #expect(one.requests.count == 1 && two.requests.count == 1, "another endpoint first")
             #expect((one.requests + two.requests).allSatisfy { $0.body == Array("state".utf8) })
             #expect(mesh.source.nextFlow()?.request.attempts == 2)
+        }
+
+        @Test(arguments: [Fault.closed, .reset, .badAnswer, .unavailable, .halfAnswer], [false, true])
+        func anIdempotentRequestIsRepeatedThereIfThereIsNowhereElse(_ fault: Fault, _ isLocal: Bool) async throws {
+            let callee = try HTTPCallee(failingOnce(fault))
+            let mesh = try await mesh([callee.address], isLocal: isLocal)
+            let caller = try HTTPCaller(mesh)
+            #expect(caller.ask("GET /")?.status == 200)
+            #expect(callee.requests.count == 2)
+        }
+
+        @Test func theOnlyEndpointIsNotAskedForEver() async throws {
+            let callee = try HTTPCallee { _ in .status(503) }
+            let mesh = try await mesh([callee.address]) { $0.retries = ServicePolicy.Retries(attempts: 3) }
+            let caller = try HTTPCaller(mesh)
+            #expect(caller.ask("GET /")?.status == 503)
+            #expect(callee.requests.count == 4)
+        }
+
+        private func failingOnce(_ fault: Fault) -> @Sendable (HTTPCallee.Request) -> HTTPCallee.Reply {
+            let hasFailed = Mutex(false)
+            return { _ in
+                let failed = hasFailed.withLock { failed in
+                    defer { failed = true }
+                    return failed
+                }
+                return failed ? .ok("yes") : self.reply(fault)
+            }
         }
 
         @Test func aPostIsNotRepeatedOnceSent() async throws {

@@ -50,6 +50,40 @@ extension DataPlaneTests {
             }
         }
 
+        /// The only endpoint's node tells again and again that its tunnels end: connections that are just being made move to the next one.
+        @Test func noConnectionIsLostWithATunnelThatEnds() async throws {
+            let callee = try TestListener()
+            TestThread.start {
+                while let server = try? callee.accept() {
+                    if server.read(exactly: 1) == [1] { _ = server.write([2]) }
+                    server.finish()
+                }
+            }
+            let mesh = try await TwoNodes(endpoints: [callee.address])
+            let stop = ContinuousClock.now + .seconds(3)
+            let (made, lost) = await withTaskGroup(of: (Int, Int).self) { group in
+                for _ in 0..<4 {
+                    group.addTask {
+                        await onThread {
+                            var (made, lost) = (0, 0)
+                            while ContinuousClock.now < stop {
+                                guard let client = try? mesh.dial() else { continue }
+                                made += 1
+                                if client.write([1]) != 0 || client.read(exactly: 1) != [2] { lost += 1 }
+                            }
+                            return (made, lost)
+                        }
+                    }
+                }
+                while ContinuousClock.now < stop {
+                    mesh.destination.dataPlane.leave()
+                    try? await Task.sleep(for: .milliseconds(5))
+                }
+                return await group.reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
+            }
+            #expect(made > 100 && lost == 0, "\(lost) of \(made)")
+        }
+
         @Test func resetsTheCallerWhenNoEndpointAnswers() async throws {
             let closed = try TestListener().address
             let mesh = try await TwoNodes(endpoints: [closed])

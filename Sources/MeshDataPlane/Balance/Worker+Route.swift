@@ -34,7 +34,13 @@ extension Worker {
         wish.address = flow.pointee.named
         let endpoint: Endpoint
         switch chooseEndpoint(wish, of: service, in: snapshot) {
-        case .noEndpoint: return give(up: handle, flow, flow.pointee.attempts == 0 ? .noEndpoint : flow.pointee.record.reason)
+        case .noEndpoint:
+            // None is left but those whose tunnel was about to end: another tunnel leads there, or waits for the next daemon.
+            if flow.pointee.record.reason == .draining, !flow.pointee.tried.isEmpty {
+                flow.pointee.tried = TriedEndpoints()
+                return attempt(handle, flow, permit, snapshot)
+            }
+            return give(up: handle, flow, flow.pointee.attempts == 0 ? .noEndpoint : flow.pointee.record.reason)
         case .circuitOpen: return give(up: handle, flow, .circuitOpen)
         case .chosen(let chosen, let ticket):
             endpoint = chosen

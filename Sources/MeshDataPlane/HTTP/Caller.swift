@@ -195,6 +195,12 @@ struct Exchange: BitwiseCopyable {
     }
 }
 
+extension Exchange {
+    /// When no other endpoint is left: one that had the request may answer it another time, and where a node or a connection was about to end
+    /// the next one is. One that could not be reached cannot be reached now either.
+    var mayReturn: Bool { !tried.isEmpty && (mayHaveArrived || record.reason == .draining) }
+}
+
 /// What the policy says of a request, as it stood when the request came.
 struct ExchangeRules: BitwiseCopyable {
     /// The route that it takes; -1 for none.

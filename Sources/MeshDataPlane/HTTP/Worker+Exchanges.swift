@@ -97,6 +97,10 @@ extension Worker {
         let endpoint: Endpoint
         switch chooseEndpoint(wish, of: service, in: snapshot) {
         case .noEndpoint:
+            if caller.pointee.exchange.mayReturn {
+                caller.pointee.exchange.tried = TriedEndpoints()
+                return attemptRequest(handle, caller)
+            }
             let reason = caller.pointee.exchange.record.reason
             return answer(handle, caller, reason == .none ? .noEndpoint : reason)
         case .circuitOpen(let wait): return answer(handle, caller, .circuitOpen, retryAfter: wait)

@@ -104,6 +104,9 @@ extension Worker {
 
     /// The endpoint gave the stream up, or its session did.
     func streamLost(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ code: HBONEErrorCode) {
+        if let flow = flows.find(caller.pointee.exchange.upstream) {
+            session(of: flow)?.http2?.disown(StreamID(rawValue: caller.pointee.exchange.stream))
+        }
         caller.pointee.exchange.stream = 0
         // Only then it is certain that nothing was done (RFC 9113 §8.7).
         if code.isSafeToRetry { caller.pointee.exchange.mayHaveArrived = false }

@@ -135,9 +135,15 @@ extension Worker {
         guard let tunnel = tunnels.find(handle)?.pointee else { return }
         releaseBacklog(tunnel, flow.pointee.near.pending.count)
         guard flow.pointee.stream != 0 else { return }
-        if !flow.pointee.streamEnded, let session = tunnel.session {
-            session.reset(StreamID(rawValue: flow.pointee.stream), .connectError)
-            markDirty(tunnel)
+        if let session = tunnel.session {
+            let stream = StreamID(rawValue: flow.pointee.stream)
+            if flow.pointee.streamEnded {
+                // The flow's next attempt has the same token.
+                session.disown(stream)
+            } else {
+                session.reset(stream, .connectError)
+                markDirty(tunnel)
+            }
         }
         flow.pointee.stream = 0
         tunnel.streams -= 1

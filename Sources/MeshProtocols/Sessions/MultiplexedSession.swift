@@ -107,6 +107,10 @@ package class MultiplexedSession {
     /// Aborts the stream; what was not pulled yet is not sent. Final for the stream; streams that are gone are ignored.
     package final func reset(_ stream: StreamID, _ code: HBONEErrorCode) { state.pointee.reset(stream, code) }
 
+    /// The owner has heard enough of the stream, such as that it was reset: it hears no more, also not that the stream is closed. Its token may
+    /// stand for another stream from now on.
+    package final func disown(_ stream: StreamID) { state.pointee.setToken(0, of: stream.rawValue) }
+
     // MARK: The connection
 
     /// Asks for a sign of life; `pingAcknowledged` answers.

@@ -41,6 +41,7 @@ enum SessionEvents {
         guard token != 0, state.pointee.failure == nil else { return }
         if code != .noError, state.pointee.lastReset != stream {
             state.pointee.handlers.reset(state.pointee.owner, token: token, code)
+            guard state.pointee.token(of: stream) != 0 else { return }
         }
         state.pointee.handlers.closed(state.pointee.owner, token: token)
     }

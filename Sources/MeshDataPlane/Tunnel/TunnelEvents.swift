@@ -66,8 +66,10 @@ enum TunnelEvents: HBONEHandlers {
 
     static func goAway(_ owner: Owner, lastStream: StreamID, _ code: HBONEErrorCode) {
         let tunnel = Unmanaged<Tunnel>.fromOpaque(owner).takeUnretainedValue()
+        // A peer may say it as often as it likes: what costs a search is done once.
+        let isNews = !tunnel.isDraining
         tunnel.worker.retire(tunnel)
-        if tunnel.isClient { tunnel.worker.endUnusedUpstreams(in: tunnel) }
+        if isNews, tunnel.isClient { tunnel.worker.endUnusedUpstreams(in: tunnel) }
     }
 
     static func pingAcknowledged(_ owner: Owner) {

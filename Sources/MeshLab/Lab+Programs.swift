@@ -29,6 +29,40 @@ extension Lab {
         return try ChildProcess.run(command, in: Placement(cgroup: cgroup, namespace: .pod(node.outsideNamespace)), timeout: timeout)
     }
 
+    /// Where an attacker sits: always as `nobody`, without a capability and without a way to one (`no_new_privs`).
+    package enum Foothold: Sendable {
+        /// In a workload, with its identity.
+        case workload(Workload)
+        /// In the node's namespace, in a captured cgroup that no registry names.
+        case unknown(LabNode)
+        /// In the node's namespace, in a cgroup outside of `capture.cgroup`.
+        case uncaptured(LabNode)
+    }
+
+    /// Runs a command as an attacker would, to its end.
+    package func attack(from foothold: Foothold, _ command: [String], timeout: Duration = .seconds(30)) throws(LabError) -> CommandResult {
+        try ChildProcess.run(Self.powerless + command, in: place(of: foothold), timeout: timeout)
+    }
+
+    /// Starts an attacker's program; `end()` it. It goes with the laboratory at the latest.
+    /// - Returns: the process and the file that takes its output.
+    package func spawnAttacker(in foothold: Foothold, _ command: [String]) throws(LabError) -> (process: ChildProcess, output: String) {
+        let log = "\(directory)/attacker-\(UUID().uuidString).log"
+        return (try start(Self.powerless + command, in: place(of: foothold), log: log), log)
+    }
+
+    private static let powerless = [
+        "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--",
+    ]
+
+    private func place(of foothold: Foothold) -> Placement {
+        switch foothold {
+        case .workload(let workload): Placement(cgroup: workload.cgroup, namespace: .pod(workload.namespace))
+        case .unknown(let node): Placement(cgroup: node.cgroup + "/outside", namespace: .networkOnly(node.namespace))
+        case .uncaptured(let node): Placement(cgroup: places.unmeshed, namespace: .networkOnly(node.namespace))
+        }
+    }
+
     /// Runs a command in a node's namespace as the laboratory's own tool: uncaptured, without an identity.
     package func runOnNode(_ node: LabNode, _ command: [String], timeout: Duration = .seconds(30)) throws(LabError) -> CommandResult {
         try ChildProcess.run(command, in: Placement(cgroup: places.tools, namespace: .networkOnly(node.namespace)), timeout: timeout)

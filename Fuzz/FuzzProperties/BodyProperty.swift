@@ -3,7 +3,7 @@ internal import MeshProtocols
 /// A body ends at the same byte, or is refused for the same reason, however it is cut.
 enum BodyProperty {
     private enum Outcome: Equatable {
-        case ended(Int), open(Int)
+        case ended(Int, passed: [UInt8]), open(Int)
         case refused(HTTPRefusal)
     }
 
@@ -17,14 +17,20 @@ enum BodyProperty {
             let cut = read(length, body, longest: longest)
             if cut != whole { return "\(whole) at once, \(cut) in pieces of up to \(longest) bytes" }
         }
+        // What went on is a body of its own, to which nothing needs to be done any more.
+        if case .ended(_, let passed) = whole {
+            let again = passed.withUnsafeBytes { read(length, $0, longest: max(1, passed.count)) }
+            if again != .ended(passed.count, passed: passed) { return "what went on reads as \(again)" }
+        }
         return nil
     }
 
     private static func read(_ length: BodyLength, _ bytes: UnsafeRawBufferPointer, longest: Int) -> Outcome {
         var progress = BodyProgress(length)
         var total = 0
+        var passed: [UInt8] = []
         for piece in longest >= bytes.count ? [0..<bytes.count] : Array(Cuts(bytes, longest: longest)) where !progress.hasEnded {
-            switch progress.take(bytes.slice(piece)) {
+            switch progress.take(bytes.slice(piece), { passed += $0 }) {
             case .failure(let refusal): return .refused(refusal)
             case .success(let count):
                 precondition(count >= 0 && count <= piece.count, "took \(count) of \(piece.count) bytes")
@@ -32,6 +38,6 @@ enum BodyProperty {
                 total += count
             }
         }
-        return progress.hasEnded ? .ended(total) : .open(total)
+        return progress.hasEnded ? .ended(total, passed: passed) : .open(total)
     }
 }

@@ -68,6 +68,7 @@ private enum RequestReader {
                 return "a bad head passed"
             }
             if GateProperty.verdict(request.target.slice(of: rest)) != .none { return "a request passed that is not permitted" }
+            if ClientCertificateField.isForged(fields, rest, verified: []) { return "a request passed that says who called" }
             var body = BodyProgress(request.body)
             rest = rest.slice(length..<rest.count)
             while !body.hasEnded, !rest.isEmpty {

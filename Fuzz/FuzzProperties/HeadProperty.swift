@@ -36,11 +36,12 @@ enum HeadProperty {
         var fields = FieldTable()
         guard case .success(let request) = RequestHead.parse(head, into: &fields) else { return nil }
         for range in [
-            request.methodName, request.target, request.authority, request.upgrade, request.traceparent, request.requestID,
+            request.methodName, request.target, request.authority, request.traceparent, request.requestID,
         ] where range.indices.upperBound > head.count { return "a part of the request lies outside of it" }
         if let complaint = fieldComplaint(fields, head) { return complaint }
+        let isTraced = TraceParent(request.traceparent.slice(of: head)) != nil
         let additions = HeadRewriting.RequestAdditions(
-            traceparent: TraceParent(request.traceparent.slice(of: head)) == nil ? trace : nil,
+            traceparent: isTraced ? nil : trace,
             requestID: RequestIdentifier(randomHigh: 4, randomLow: 5), passesUpgrade: true,
             timeLeft: 1_234_000_000)
         var writer = HeadWriter()
@@ -52,11 +53,22 @@ enum HeadProperty {
         switch RequestHead.parse(writer.bytes, .mesh, into: &again) {
         case .failure(let refusal): return "what was written of the request is refused: \(refusal)"
         case .success(let second):
+            // Who calls is the mesh's to say, and nothing of it was to be said.
+            for index in 0..<again.count {
+                switch again[index].kind {
+                case .clientCertificate, .peerIdentity, .clientAddress: return "a caller's word of who it is goes on"
+                case .tracestate where !isTraced: return "the state of another trace goes on"
+                default: continue
+                }
+            }
             return difference(request, head, second, writer.bytes)
                 ?? passedOn(
                     fields, head, again, writer.bytes,
                     // A caller's word that it is a copy is not passed on.
-                    added: [.host, .deadline, .requestID, .traceparent, .shadow] + (request.isGRPC ? [.grpcTimeout] : []))
+                    added: [
+                        .host, .deadline, .requestID, .traceparent, .shadow, .clientCertificate, .peerIdentity, .clientAddress,
+                    ] + (request.isGRPC ? [.grpcTimeout] : []) + (request.maxForwards != nil ? [.maxForwards] : [])
+                        + (isTraced ? [] : [.tracestate]))
                 ?? copyComplaint(second, again, writer.bytes)
         }
     }
@@ -72,7 +84,7 @@ enum HeadProperty {
         var again = FieldTable()
         guard case .success(let copy) = RequestHead.parse(writer.bytes, .mesh, into: &again) else { return "the copy is refused" }
         let marks = (0..<again.count).reduce(0) { $0 + (again[$1].kind == .shadow ? 1 : 0) }
-        guard marks == 1, copy.deadline == 1234, !copy.expectsContinue, copy.upgrade.isEmpty, !copy.traceparent.isEmpty else {
+        guard marks == 1, copy.deadline == 1234, !copy.expectsContinue, !copy.asksUpgrade, !copy.traceparent.isEmpty else {
             return "the copy says something else than it should"
         }
         guard copy.method == head.method, copy.body == head.body, copy.isOldVersion == head.isOldVersion,
@@ -89,11 +101,13 @@ enum HeadProperty {
         }
         if one.method != two.method || !same(\.methodName) { return "another method" }
         if !one.target.isEmpty, !same(\.target) { return "another target" }
-        if one.target.isEmpty, !two.target.slice(of: written).elementsEqual("/".utf8) { return "another target than /" }
+        let whole = one.method == .options ? "*" : "/"
+        if one.target.isEmpty, !two.target.slice(of: written).elementsEqual(whole.utf8) { return "another target than \(whole)" }
+        if let forwards = one.maxForwards, two.maxForwards != (forwards > 0 ? forwards - 1 : 0) { return "another number of forwards" }
         if !same(\.authority) { return "another authority" }
         if one.body != two.body { return "another body: \(one.body), \(two.body)" }
         if one.isOldVersion != two.isOldVersion || one.expectsContinue != two.expectsContinue { return "another version or expectation" }
-        if one.acceptsTrailers != two.acceptsTrailers || !same(\.upgrade) { return "another wish for trailers or an upgrade" }
+        if one.acceptsTrailers != two.acceptsTrailers || one.asksUpgrade != two.asksUpgrade { return "another wish for trailers or an upgrade" }
         if two.keepsAlive == one.isOldVersion { return "the connection to the endpoint has another life" }
         if one.isGRPC != two.isGRPC { return "gRPC at one end only" }
         if !one.requestID.isEmpty, !same(\.requestID) { return "another request identifier" }
@@ -106,12 +120,12 @@ enum HeadProperty {
     private static func answerComplaint(_ head: UnsafeRawBufferPointer, _ method: HTTPMethod) -> String? {
         var fields = FieldTable()
         guard case .success(let answer) = ResponseHead.parse(head, answering: method, into: &fields) else { return nil }
-        for range in [answer.phrase, answer.upgrade, answer.retryAfter] where range.indices.upperBound > head.count {
+        for range in [answer.phrase, answer.retryAfter] where range.indices.upperBound > head.count {
             return "a part of the answer lies outside of it"
         }
         if let complaint = fieldComplaint(fields, head) { return complaint }
         // The data path does not pass such a one on.
-        if answer.status == 101, answer.upgrade.isEmpty { return nil }
+        if answer.status == 101, !answer.namesProtocol { return nil }
         var writer = HeadWriter()
         HeadRewriting.response(answer, fields, head, closes: !answer.keepsAlive, keepsOldVersionAlive: false, to: &writer)
         if writer.overflowed { return "the answer grew beyond the writer" }
@@ -124,7 +138,9 @@ enum HeadProperty {
             if answer.status != second.status || answer.body != second.body { return "another status or body" }
             if answer.status != 101, answer.keepsAlive != second.keepsAlive { return "the connection has another life" }
             guard answer.phrase.slice(of: head).elementsEqual(second.phrase.slice(of: writer.bytes)) else { return "another phrase" }
-            return passedOn(fields, head, again, writer.bytes, added: [])
+            let framing: [FieldKind] = answer.isFramedByStatus ? [.contentLength, .transferEncoding] : []
+            for index in 0..<again.count where framing.contains(again[index].kind) { return "an answer without a body speaks of one" }
+            return passedOn(fields, head, again, writer.bytes, added: framing)
         }
     }
 

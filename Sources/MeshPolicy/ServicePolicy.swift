@@ -104,6 +104,20 @@ package struct ServicePolicy: Sendable {
         package init() {}
     }
 
+    /// `identity_header:` and `forwarded_from:`: what the service reads in a request of who called.
+    package struct Identity: Hashable, Sendable {
+        package enum Header: String, Sendable, CaseIterable {
+            case none
+            /// `x-forwarded-client-cert`, in Envoy's format.
+            case xfcc
+        }
+
+        package var header = Header.none
+        /// Callers of the same namespace that may say for whom they ask (`Forwarded`, `X-Forwarded-For` and the like).
+        package var forwarders: Set<ServiceName> = []
+        package init() {}
+    }
+
     package let service: ServiceName
     package var allow: [PolicyRule] = []
     package var deny: [PolicyRule] = []
@@ -122,6 +136,7 @@ package struct ServicePolicy: Sendable {
     /// `health:`; nil: nothing is checked.
     package var health: HealthRules?
     package var changes = Changes()
+    package var identity = Identity()
     /// Where the policy stands: its file, line 1.
     package let location: RuleLocation
 
@@ -149,6 +164,8 @@ package struct ServicePolicy: Sendable {
             if changes.request != nil { keys.append("request_headers") }
             if changes.response != nil { keys.append("response_headers") }
             if changes.rewrite != nil { keys.append("rewrite") }
+            if identity.header != .none { keys.append("identity_header") }
+            if !identity.forwarders.isEmpty { keys.append("forwarded_from") }
         } else if !sharesLimits {
             // Each node enforces the whole limit instead.
             if rateLimit?.reach == .global { keys.append("rate_limit.scope") }

@@ -87,6 +87,7 @@ package struct TrafficRules: Hashable, Sendable {
     /// What is asked of the endpoints, by their own nodes; nil for nothing.
     package var health: HealthRules?
     package var changes = MessageChanges()
+    package var identity = ServicePolicy.Identity()
 
     package init() {}
 
@@ -103,6 +104,7 @@ package struct TrafficRules: Hashable, Sendable {
         concurrency = policy.concurrency
         queue = policy.queue ?? ServicePolicy.Queue()
         health = policy.health
+        identity = policy.identity
         let changes = MessageChanges(policy.changes)
         self.changes = changes
         routes = policy.routes.map { route in

@@ -43,7 +43,11 @@ package struct HeaderChanges: Hashable, Sendable {
         if name == "host" { return ("host addresses the request", "write `rewrite: {host: …}`") }
         if framing.contains(name) { return ("\(name) frames the message or belongs to one connection", "leave it out") }
         if own.contains(name) || name.hasPrefix("x-myelin-") { return ("\(name) is the mesh's own field", "leave it out") }
-        return nil
+        switch FieldKind(name: name) {
+        case .clientCertificate, .peerIdentity:
+            return ("\(name) says who calls, which the mesh alone may", "leave it out; `identity_header: xfcc` tells the service")
+        default: return nil
+        }
     }
 
     package static func isValue(_ value: String) -> Bool {

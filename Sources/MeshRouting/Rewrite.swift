@@ -22,7 +22,7 @@ package struct Rewrite: Hashable, Sendable {
     }
 
     package static func isHost(_ text: String) -> Bool {
-        !text.isEmpty && text.utf8.count <= 255 && text.utf8.allSatisfy(ByteClass.isHost)
+        text.utf8.count <= 255 && Array(text.utf8).withUnsafeBytes { HostGrammar.isValid($0) }
     }
 
     /// Writes the target that the endpoint gets.

@@ -44,6 +44,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case endpointNotReady = 85
     case idleTimeout = 91
     case certificateRevoked = 94
+    case forgedIdentity = 100
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -89,6 +90,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .endpointNotReady: "endpoint_not_ready"
         case .idleTimeout: "idle_timeout"
         case .certificateRevoked: "certificate_revoked"
+        case .forgedIdentity: "forged_identity"
         }
     }
 

@@ -75,8 +75,8 @@ private struct CorpusMessage {
     var line: String {
         let words = text.split(separator: "\r\n").first?.split(separator: " ") ?? []
         guard words.count > 1 else { return "" }
-        let target = words[1].replacing("http://a", with: "").replacing("http://A", with: "")
-        return "\(words[0]) \(target.isEmpty ? "/" : target)"
+        let target = words[1].replacing(/http:\/\/[aAb](:81)?/, with: "")
+        return "\(words[0]) \(!target.isEmpty ? String(target) : words[0] == "OPTIONS" ? "*" : "/")"
     }
 
     static func all() throws -> [CorpusMessage] {

@@ -6,6 +6,7 @@ struct PolicyDocument {
     static let keys = [
         "service", "allow", "deny", "mTLS", "timeouts", "retries", "rate_limit", "circuit_breaker", "concurrency", "queue",
         "balance", "routes", "health", "request_headers", "response_headers", "rewrite",
+        "identity_header", "forwarded_from",
     ]
 
     private let aliases: [ServiceName: ServiceName]
@@ -41,6 +42,8 @@ struct PolicyDocument {
         (policy.balance, policy.affinity) = mapping["balance"].map(traffic.balance) ?? (.leastOutstanding, nil)
         policy.health = mapping["health"].flatMap(HealthDocument.read)
         policy.changes = traffic.changes(mapping, prefix: "/")
+        policy.identity.header = mapping["identity_header"]?.choice(ServicePolicy.Identity.Header.self) ?? .none
+        policy.identity.forwarders = Set(mapping["forwarded_from"]?.list()?.compactMap { $0.serviceName().map(canonical) } ?? [])
         policy.routes = mapping["routes"]?.list()?.compactMap { traffic.route($0, of: policy) } ?? []
         return policy
     }

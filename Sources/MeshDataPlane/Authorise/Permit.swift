@@ -40,6 +40,13 @@ extension Worker {
         return decision
     }
 
+    /// Both nodes look at each request of the caller: only some are permitted, or the service wants to know of each who asked.
+    func looksIntoRequests(from source: ServiceID, to destination: ServiceID, in snapshot: Snapshot) -> Bool {
+        if decision(from: source, to: destination, in: snapshot).operations != nil { return true }
+        guard let service = snapshot.service(destination) else { return false }
+        return service.traffic.identity.header != .none && service.applicationProtocol.mayBeHTTP
+    }
+
     /// `.none` when the caller may ask for what stands at `target`.
     func verdict(
         from source: ServiceID, to service: SnapshotService, on target: UnsafeRawBufferPointer, in snapshot: Snapshot

@@ -52,6 +52,8 @@ extension Worker {
         if let operations = decision(from: origin.source, to: origin.destination, in: snapshot).operations {
             return refuse(socket, &flow.record, operations.allowed == nil ? .denied : .notAllowed)
         }
+        // Nor could anybody tell what it says of its caller.
+        if looksIntoRequests(from: origin.source, to: origin.destination, in: snapshot) { return refuse(socket, &flow.record, .notAllowed) }
         flow.near.socket = socket
         flow.named = origin.named
         guard let (carried, pointer) = flows.insert(flow) else { return refuse(socket, &flow.record, .overloaded) }

@@ -1,15 +1,18 @@
 package import MeshProtocols
 package import MeshRuntime
+internal import MeshSnapshot
 package import MeshTypes
 
 /// Looks at the requests of a stream on the callee's node, where policy permits only some of them (R6.4): the bytes of a request go on when its
-/// head is whole and it may be made. Nothing is rewritten. A request that may not be made ends the stream, with whatever else it carries.
+/// head is whole and it may be made, and says nothing of its caller that the caller's certificate does not. Nothing is rewritten. A request that may not be made ends the stream, with whatever else it carries.
 package struct RequestGate {
     /// What came and may not go on yet.
     package var input = ByteQueue()
     private var version = Version.undecided
+    /// The only value that `x-forwarded-client-cert` may have.
+    private let verified: [UInt8]
 
-    package init() {}
+    package init(verified: [UInt8] = []) { self.verified = verified }
 
     /// What the first bytes said.
     private enum Version {
@@ -31,8 +34,12 @@ package struct RequestGate {
         case .undecided: return .open(0)
         case .http1(var requests):
             defer { version = .http1(requests) }
-            return requests.advance(input.readable, &fields, verdict)
-        case .http2(let requests): return requests.advance(input.readable, verdict)
+            return requests.advance(input.readable, &fields, verified, verdict)
+        case .http2(let requests):
+            return requests.advance(input.readable) { target, head in
+                guard case .success = RequestHead.parse(head, .mesh, into: &fields) else { return .badRequest }
+                return ClientCertificateField.isForged(fields, head, verified: verified) ? .forgedIdentity : verdict(target)
+            }
         }
     }
 }
@@ -40,11 +47,13 @@ package struct RequestGate {
 /// The requests of a connection that speaks HTTP/1, one after the other.
 private struct RequestSequence: BitwiseCopyable {
     private var scanner = HeadScanner(.mesh)
+    private var emptyLines = EmptyLines()
     private var body = BodyProgress(.none)
 
     /// - Parameter bytes: all that came and did not go on yet.
     mutating func advance(
-        _ bytes: UnsafeRawBufferPointer, _ fields: inout FieldTable, _ verdict: (UnsafeRawBufferPointer) -> DenialReason
+        _ bytes: UnsafeRawBufferPointer, _ fields: inout FieldTable, _ verified: [UInt8],
+        _ verdict: (UnsafeRawBufferPointer) -> DenialReason
     ) -> RequestPassage {
         var passed = 0
         while passed < bytes.count {
@@ -54,8 +63,9 @@ private struct RequestSequence: BitwiseCopyable {
                 passed += count
                 continue
             }
-            if scanner.isFresh, rest.count >= 2, rest[0] == 13, rest[1] == 10 {
-                passed += 2
+            let empty = scanner.isFresh ? emptyLines.skip(rest) : 0
+            if empty > 0 {
+                passed += empty
                 continue
             }
             switch scanner.scan(rest) {
@@ -63,10 +73,12 @@ private struct RequestSequence: BitwiseCopyable {
             case .refused: return .refused(.badRequest)
             case .complete(let length):
                 scanner = HeadScanner(.mesh)
+                emptyLines = EmptyLines()
                 let head = UnsafeRawBufferPointer(rebasing: rest[..<length])
                 guard case .success(let request) = RequestHead.parse(head, .mesh, into: &fields) else { return .refused(.badRequest) }
                 // After a change of protocol nothing more could be told apart.
-                guard request.upgrade.isEmpty else { return .refused(.notAllowed) }
+                guard !request.asksUpgrade else { return .refused(.notAllowed) }
+                guard !ClientCertificateField.isForged(fields, head, verified: verified) else { return .refused(.forgedIdentity) }
                 let reason = verdict(request.target.slice(of: head))
                 guard reason == .none else { return .refused(reason) }
                 body = BodyProgress(request.body)
@@ -77,9 +89,19 @@ private struct RequestSequence: BitwiseCopyable {
     }
 }
 
+extension Snapshot {
+    /// What a request may say of its caller.
+    func certificate(of caller: ServiceID, at destination: ServiceID) -> [UInt8] {
+        guard let caller = service(caller), let destination = service(destination) else { return [] }
+        return CallerIdentity.certificate(of: caller, at: destination, in: self)
+    }
+}
+
 extension Worker {
     /// The gate of a stream whose requests must be looked at; nil when there is no room for one.
-    func makeGate() -> SlabHandle? { gates.insert(RequestGate())?.0 }
+    ///
+    /// - Parameter verified: what the stream's peer may say of its caller.
+    func makeGate(verified: [UInt8]) -> SlabHandle? { gates.insert(RequestGate(verified: verified))?.0 }
 
     func removeGate(_ flow: UnsafeMutablePointer<Flow>) {
         guard let gate = gates.find(flow.pointee.gate) else { return }

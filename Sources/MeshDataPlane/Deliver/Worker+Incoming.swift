@@ -29,8 +29,8 @@ extension Worker {
             refuse(tunnel, stream, &flow.record, .overloaded)
             return 0
         }
-        if let snapshot, decision(from: tunnel.peer, to: tunnel.local, in: snapshot).operations != nil {
-            guard let gate = makeGate() else {
+        if let snapshot, looksIntoRequests(from: tunnel.peer, to: tunnel.local, in: snapshot) {
+            guard let gate = makeGate(verified: snapshot.certificate(of: tunnel.peer, at: tunnel.local)) else {
                 flows.remove(handle)
                 refuse(tunnel, stream, &flow.record, .overloaded)
                 return 0
@@ -100,7 +100,7 @@ extension Worker {
     private static func status(_ reason: DenialReason) -> Int {
         switch reason {
         case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload: 401
-        case .notAnEndpoint, .malformedRequest: 400
+        case .malformedRequest: 400
         default: 503
         }
     }

@@ -47,6 +47,7 @@ struct Caller: BitwiseCopyable {
     /// `input` has bytes that were not looked at yet; what was looked at is part of a head that is not whole.
     var hasUnreadInput = false
     var scanner = HeadScanner()
+    var emptyLines = EmptyLines()
     var exchange = Exchange()
     /// When the connection was accepted; 0 once it has asked something, and of streams.
     var freshSince: UInt64 = 0
@@ -220,6 +221,8 @@ struct ExchangeRules: BitwiseCopyable {
     var affinity: UInt64 = 0
     /// Why policy refuses this very request; `none` when it does not.
     var refusal = DenialReason.none
+    /// Nobody may pass it on any more: this node answers (RFC 9110 §7.6.2).
+    var endsHere = false
     /// What an injected fault answers; 0 for none.
     var abort: UInt16 = 0
     /// Nanoseconds that an injected fault takes.

@@ -16,10 +16,14 @@ package enum HeadRewriting {
         let timeLeft: UInt64?
         /// It is a copy of a caller's request, and says so.
         let isShadow: Bool
+        /// Who calls, as the service wants to read it.
+        let identity: CallerIdentity
 
         package init(
-            traceparent: TraceParent?, requestID: RequestIdentifier, passesUpgrade: Bool, timeLeft: UInt64?, isShadow: Bool = false
+            traceparent: TraceParent?, requestID: RequestIdentifier, passesUpgrade: Bool, timeLeft: UInt64?, isShadow: Bool = false,
+            identity: CallerIdentity = .none
         ) {
+            self.identity = identity
             self.traceparent = traceparent
             self.requestID = requestID
             self.passesUpgrade = passesUpgrade
@@ -39,7 +43,7 @@ package enum HeadRewriting {
         if let rewrite = changes.rewrite {
             rewrite.write(target, to: &writer)
         } else if target.isEmpty {
-            writer.append("/")
+            writer.append(head.method == .options ? "*" : "/")
         } else {
             writer.append(target)
         }
@@ -57,14 +61,16 @@ package enum HeadRewriting {
             append(head, fields, bytes, additions, EncodedHeaderChanges(encoded), to: &writer)
         }
         if head.acceptsTrailers { writer.append("te: trailers\r\nconnection: te\r\n") }
-        if !head.upgrade.isEmpty, additions.passesUpgrade {
-            writer.append("connection: upgrade\r\nupgrade: ")
-            writer.append(head.upgrade.slice(of: bytes))
-            writer.append("\r\n")
-        }
+        if head.asksUpgrade, additions.passesUpgrade { writer.appendUpgrade(fields, bytes, isOffer: true) }
         if head.isOldVersion { writer.append("connection: close\r\n") }
         if head.requestID.isEmpty { append(additions.requestID, to: &writer) }
         if let trace = additions.traceparent { writer.append(trace) }
+        if let forwards = head.maxForwards {
+            writer.append("max-forwards: ")
+            writer.append(decimal: forwards > 0 ? forwards - 1 : 0)
+            writer.append("\r\n")
+        }
+        additions.identity.write(to: &writer)
         if additions.isShadow { writer.append("x-myelin-shadow: 1\r\n") }
         if let time = additions.timeLeft {
             if head.isGRPC { writer.append(grpcTimeout: time) }
@@ -83,11 +89,15 @@ package enum HeadRewriting {
         for index in 0..<fields.count {
             let field = fields[index]
             switch field.kind {
-            case .host, .deadline, .reason, .shadow: continue
+            case .host, .deadline, .reason, .shadow, .clientCertificate, .peerIdentity: continue
+            case .clientAddress where !additions.identity.passesClientAddress: continue
+            case .maxForwards where head.maxForwards != nil: continue
             // A copy's body follows at once.
             case .expect where additions.isShadow: continue
             case .grpcTimeout where head.isGRPC: continue
             case .traceparent where additions.traceparent != nil: continue
+            // It belongs to the trace that traceparent names, and there is another one now (Trace Context §3.3). A copy stays in its trace.
+            case .tracestate where additions.traceparent != nil && !additions.isShadow: continue
             default: if passes(field, bytes, changes) { writer.append(field, of: bytes) }
             }
         }
@@ -111,13 +121,12 @@ package enum HeadRewriting {
         writer.append("\r\n")
         for index in 0..<fields.count {
             let field = fields[index]
+            if head.isFramedByStatus, field.kind == .contentLength || field.kind == .transferEncoding { continue }
             if field.kind != .reason, passes(field, bytes, changes) { writer.append(field, of: bytes) }
         }
         writer.append(changes.lines)
         if head.status == 101 {
-            writer.append("connection: upgrade\r\nupgrade: ")
-            writer.append(head.upgrade.slice(of: bytes))
-            writer.append("\r\n")
+            writer.appendUpgrade(fields, bytes, isOffer: false)
         } else if closes {
             writer.append("connection: close\r\n")
         } else if keepsOldVersionAlive {

@@ -33,6 +33,16 @@ package struct OwnAnswer {
         location = redirect.location
     }
 
+    /// To a request whose Max-Forwards is used up, in a final recipient's place (RFC 9110 §7.6.2). What a caller sent is not reflected: it may
+    /// have credentials in it (§9.3.8).
+    init(endOf method: HTTPMethod) {
+        if method == .trace {
+            self.init(status: 501, reason: .badRequest, explanation: "Max-Forwards ends at this node, which does not serve TRACE (RFC 9110 §9.3.8)")
+        } else {
+            self.init(status: 200, reason: .none)
+        }
+    }
+
     /// RFC 9110 §15, RFC 6585 §4.
     static func status(of reason: DenialReason) -> Int {
         switch reason {
@@ -47,6 +57,7 @@ package struct OwnAnswer {
 
     private static func phrase(of status: Int) -> StaticString {
         switch status {
+        case 200: "OK"
         case 301: "Moved Permanently"
         case 302: "Found"
         case 303: "See Other"

@@ -61,6 +61,7 @@ extension Worker {
     func startExchange(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
         guard let service = snapshot?.service(caller.pointee.origin.destination) else { return answer(handle, caller, .draining) }
         if caller.pointee.exchange.rules.refusal != .none { return answer(handle, caller, caller.pointee.exchange.rules.refusal) }
+        if caller.pointee.exchange.rules.endsHere { return give(handle, caller, OwnAnswer(endOf: caller.pointee.exchange.method)) }
         switch chargeRate(handle, caller, service) {
         case .passes: passRate(handle, caller, service)
         case .waits: return

@@ -68,6 +68,13 @@ extension Worker {
             changeProtocol(response, head, following, handle, flow, callerHandle, caller)
             return bytes.count
         }
+        let following = UnsafeRawBufferPointer(rebasing: bytes[length...])
+        // What came with the head and is no body makes it a bad answer while the caller can still be told.
+        var start = BodyProgress(response.body)
+        if case .failure = start.take(Self.first(of: following)) {
+            upstreamLost(handle, flow, .badResponse)
+            return bytes.count
+        }
         guard accepts(response, head, callerHandle, caller, isWhole: true) else { return bytes.count }
         upstream.pointee.body = BodyProgress(response.body)
         upstream.pointee.keepsAlive = response.keepsAlive && !caller.pointee.exchange.isOldVersion
@@ -76,7 +83,6 @@ extension Worker {
             response, fields, head, closes: closes, keepsOldVersionAlive: caller.pointee.exchange.isOldVersion,
             EncodedHeaderChanges(caller.pointee.exchange.answerChanges.readable), to: &writer)
         caller.pointee.exchange.keepsAlive = !closes
-        let following = UnsafeRawBufferPointer(rebasing: bytes[length...])
         return length + finishHead(following, handle, flow, upstream, callerHandle, caller)
     }
 
@@ -105,16 +111,16 @@ extension Worker {
         return true
     }
 
-    /// The head, and as much of the body as has come, in one write. - Returns: the bytes of `following` that were used.
+    private static func first(of following: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: following.prefix(gathered))
+    }
+
+    /// The head, and the start of the body if it has come, in one write. - Returns: the bytes of `following` that were used.
     private func finishHead(
         _ following: UnsafeRawBufferPointer, _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>,
         _ upstream: UnsafeMutablePointer<Upstream>, _ callerHandle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>
     ) -> Int {
-        var used = 0
-        if following.count <= Self.gathered, case .success(let count)? = upstream.pointee.body?.take(following) {
-            writer.append(UnsafeRawBufferPointer(rebasing: following[..<count]))
-            used = count
-        } else if following.count <= Self.gathered {
+        guard case .success(let used)? = upstream.pointee.body?.take(Self.first(of: following), { writer.append($0) }) else {
             upstreamLost(handle, flow, .badResponse)
             return following.count
         }
@@ -127,11 +133,16 @@ extension Worker {
         _ bytes: UnsafeRawBufferPointer, _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>,
         _ upstream: UnsafeMutablePointer<Upstream>, _ callerHandle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>
     ) -> Int {
-        guard case .success(let count)? = upstream.pointee.body?.take(bytes) else {
+        guard var body = upstream.pointee.body else { return bytes.count }
+        var isOpen = true
+        let outcome = body.take(bytes) { if isOpen { isOpen = write($0, toCaller: callerHandle, caller) } }
+        // With the caller its connection to the endpoint has gone.
+        guard isOpen else { return bytes.count }
+        upstream.pointee.body = body
+        guard case .success(let count) = outcome else {
             upstreamLost(handle, flow, .badResponse)
             return bytes.count
         }
-        guard write(UnsafeRawBufferPointer(rebasing: bytes[..<count]), toCaller: callerHandle, caller) else { return bytes.count }
         return finishAnswerIfDue(handle, flow, upstream, callerHandle, caller, hasMore: count < bytes.count) ? count : bytes.count
     }
 
@@ -170,7 +181,9 @@ extension Worker {
         _ response: ResponseHead, _ head: UnsafeRawBufferPointer, _ following: UnsafeRawBufferPointer, _ handle: SlabHandle,
         _ flow: UnsafeMutablePointer<Flow>, _ callerHandle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>
     ) {
-        guard caller.pointee.exchange.asksUpgrade, !response.upgrade.isEmpty else { return upstreamLost(handle, flow, .badResponse) }
+        guard caller.pointee.exchange.asksUpgrade, response.namesProtocol,
+            UpgradeOffer.covers(caller.pointee.exchange.head.readable, fields, head)
+        else { return upstreamLost(handle, flow, .badResponse) }
         HeadRewriting.response(response, fields, head, closes: false, keepsOldVersionAlive: false, to: &writer)
         caller.pointee.exchange.record.request.status = 101
         guard write(writer.bytes, toCaller: callerHandle, caller), write(following, toCaller: callerHandle, caller) else { return }

@@ -98,9 +98,7 @@ extension Worker {
             case .http1, .other: caller.pointee.isVersionKnown = true
             }
         }
-        var start = 0
-        // An empty line before a request line is passed over (RFC 9112 §2.2).
-        if caller.pointee.scanner.isFresh, bytes.count >= 2, bytes[0] == 13, bytes[1] == 10 { start = 2 }
+        let start = caller.pointee.scanner.isFresh ? caller.pointee.emptyLines.skip(bytes) : 0
         let message = UnsafeRawBufferPointer(rebasing: bytes[start...])
         switch caller.pointee.scanner.scan(message) {
         case .incomplete:
@@ -110,6 +108,7 @@ extension Worker {
             return false
         case .complete(let length):
             caller.pointee.scanner = HeadScanner()
+            caller.pointee.emptyLines = EmptyLines()
             caller.pointee.headSince = 0
             caller.pointee.freshSince = 0
             let head = UnsafeRawBufferPointer(rebasing: message[..<length])
@@ -190,7 +189,14 @@ extension Worker {
     private func passOn(
         _ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ flow: UnsafeMutablePointer<Flow>, _ bytes: UnsafeRawBufferPointer
     ) -> Int? {
-        switch caller.pointee.exchange.body.take(bytes) {
+        var body = caller.pointee.exchange.body
+        var isWritten = true
+        let outcome = body.take(bytes) { part in
+            caller.pointee.exchange.keep(part)
+            if isWritten { isWritten = write(part, to: flow) }
+        }
+        caller.pointee.exchange.body = body
+        switch outcome {
         case .failure(let refusal):
             dropUpstream(caller)
             if caller.pointee.exchange.stage == .answering {
@@ -200,10 +206,8 @@ extension Worker {
             }
             return nil
         case .success(let count):
-            let part = UnsafeRawBufferPointer(rebasing: bytes[..<count])
             caller.pointee.exchange.record.sent += UInt64(count)
-            caller.pointee.exchange.keep(part)
-            guard write(part, to: flow) else {
+            guard isWritten else {
                 upstreamLost(caller.pointee.exchange.upstream, flow, .endpointClosed)
                 return nil
             }

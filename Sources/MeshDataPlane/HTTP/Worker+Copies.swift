@@ -77,7 +77,8 @@ extension Worker {
         let head = original.head.readable
         let additions = HeadRewriting.RequestAdditions(
             traceparent: TraceParent(request.traceparent.slice(of: head))?.continued(by: random.next() | 1),
-            requestID: original.record.request.identifier, passesUpgrade: false, timeLeft: original.rules.mirror.timeout, isShadow: true)
+            requestID: original.record.request.identifier, passesUpgrade: false, timeLeft: original.rules.mirror.timeout, isShadow: true,
+            identity: identity(of: caller.pointee.origin.source, at: target.id))
         HeadRewriting.request(request, fields, head, additions, MessageChanges(), to: &writer)
         var exchange = Exchange()
         exchange.method = original.method

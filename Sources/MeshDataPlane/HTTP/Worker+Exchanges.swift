@@ -23,14 +23,15 @@ extension Worker {
         let isUnbounded = timeLeft == .max
         rules.requestIdle = rules.idle == 0 && isUnbounded ? RequestRules.unboundedIdle.nanoseconds : rules.idle
         // In another protocol requests could not be told apart.
-        let passesUpgrade = snapshot.map { decision(from: origin.source, to: origin.destination, in: $0).operations == nil } ?? false
+        let passesUpgrade = snapshot.map { !looksIntoRequests(from: origin.source, to: origin.destination, in: $0) } ?? false
+        rules.endsHere = request.maxForwards == 0
         let (trace, isOwnTrace) = trace(of: request, bytes)
         let identifier =
             request.requestID.isEmpty
             ? RequestIdentifier(randomHigh: random.next(), randomLow: random.next()) : RequestIdentifier(request.requestID.slice(of: bytes))
         let additions = HeadRewriting.RequestAdditions(
             traceparent: isOwnTrace ? trace : nil, requestID: identifier, passesUpgrade: passesUpgrade,
-            timeLeft: isUnbounded ? nil : timeLeft)
+            timeLeft: isUnbounded ? nil : timeLeft, identity: identity(of: origin.source, at: origin.destination))
         HeadRewriting.request(request, fields, bytes, additions, changes, to: &writer)
         guard !writer.overflowed else {
             refuseMessage(handle, caller, .headTooLarge)
@@ -41,7 +42,7 @@ extension Worker {
         caller.pointee.exchange.isOldVersion = request.isOldVersion
         caller.pointee.exchange.isGRPC = request.isGRPC && caller.pointee.isStream
         caller.pointee.exchange.keepsAlive = request.keepsAlive
-        caller.pointee.exchange.asksUpgrade = !request.upgrade.isEmpty && passesUpgrade
+        caller.pointee.exchange.asksUpgrade = request.asksUpgrade && passesUpgrade
         if caller.pointee.exchange.asksUpgrade { rules.mirror.isDrawn = false }
         caller.pointee.exchange.body = BodyProgress(request.body)
         caller.pointee.exchange.head.append(writer.bytes)
@@ -58,6 +59,10 @@ extension Worker {
         schedule(handle, caller, at: caller.pointee.exchange.deadline)
         budget.begin()
         return true
+    }
+
+    func identity(of source: ServiceID, at destination: ServiceID) -> CallerIdentity {
+        CallerIdentity(from: snapshot?.service(source), to: snapshot?.service(destination), in: snapshot)
     }
 
     /// The caller's trace, or a new one that is not sampled.

@@ -24,12 +24,16 @@ package enum ByteClass {
     @inline(__always)
     package static func isTarget(_ byte: UInt8) -> Bool { byte > 32 && byte < 127 && byte != UInt8(ascii: "#") }
 
-    /// Of a host and port (RFC 3986 §3.2.2), IPv6 brackets included, user information not.
-    @inline(__always)
-    package static func isHost(_ byte: UInt8) -> Bool {
-        isAlphanumeric(byte) || byte == colon || byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]")
-            || (isToken(byte) && byte != UInt8(ascii: "#") && byte != UInt8(ascii: "^") && byte != UInt8(ascii: "`")
-                && byte != UInt8(ascii: "|"))
+    /// Of a registered name besides percent-encoded bytes: unreserved, or one of sub-delims (RFC 3986 §2.2, §2.3).
+    static func isNamePart(_ byte: UInt8) -> Bool {
+        if isAlphanumeric(byte) { return true }
+        switch byte {
+        case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "!"), UInt8(ascii: "$"),
+            UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"),
+            UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "="):
+            return true
+        default: return false
+        }
     }
 
     @inline(__always)

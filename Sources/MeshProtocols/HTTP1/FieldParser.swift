@@ -11,7 +11,12 @@ struct FieldParser: BitwiseCopyable {
         var closes = false
         var keepsAlive = false
         var upgrades = false
-        var upgradesTo = ByteRange.empty
+        /// Upgrade names a protocol that may be offered to a service.
+        var offersProtocol = false
+        /// Upgrade names any protocol.
+        var namesProtocol = false
+        var maxForwards = ByteRange.empty
+        var maxForwardsFields = 0
         var expectsContinue = false
         var acceptsTrailers = false
         var deadlines = 0
@@ -70,7 +75,9 @@ struct FieldParser: BitwiseCopyable {
 
     private mutating func note(_ field: HeaderField, _ bytes: Span<UInt8>) -> HTTPRefusal? {
         switch field.kind {
-        case .other, .keepAlive, .proxyConnection, .http2Settings, .reason, .shadow: return nil
+        case .other, .keepAlive, .proxyConnection, .http2Settings, .reason, .shadow, .tracestate, .clientCertificate, .peerIdentity,
+            .clientAddress:
+            return nil
         case .host:
             facts.hosts += 1
             facts.host = field.value
@@ -85,18 +92,23 @@ struct FieldParser: BitwiseCopyable {
             facts.codings += 1
             guard facts.codings == 1 else { return .badTransferCoding }
             facts.isChunked = bytes.matches("chunked", at: field.value)
-            if facts.isChunked { return nil }
-            return Self.hasOption(bytes, field.value, "chunked") || field.value.isEmpty ? .badTransferCoding : .unknownTransferCoding
+            return facts.isChunked ? nil : Self.refusal(ofCodings: field.value, bytes)
         case .connection: return connection(field.value, bytes)
         case .te:
             facts.acceptsTrailers = facts.acceptsTrailers || Self.hasOption(bytes, field.value, "trailers")
             return nil
         case .upgrade:
-            facts.upgradesTo = field.value
+            var (names, offers) = (facts.namesProtocol, facts.offersProtocol)
+            Self.forEachOption(bytes, field.value) { option in
+                if !option.isEmpty { names = true }
+                if UpgradeOffer.mayBeOffered(bytes, option) { offers = true }
+            }
+            (facts.namesProtocol, facts.offersProtocol) = (names, offers)
             return nil
-        case .expect:
-            facts.expectsContinue = bytes.matches("100-continue", at: field.value)
-            return facts.expectsContinue ? nil : .unknownExpectation
+        case .expect: return expect(field.value, bytes)
+        case .maxForwards:
+            facts.maxForwardsFields += 1
+            facts.maxForwards = field.value
         case .retryAfter: facts.retryAfter = field.value
         case .traceparent:
             facts.traceparents += 1
@@ -112,6 +124,30 @@ struct FieldParser: BitwiseCopyable {
             return facts.deadlines > 1 ? .badReservedField : nil
         }
         return nil
+    }
+
+    /// A list, of which one member is known (RFC 9110 §10.1.1).
+    private mutating func expect(_ value: ByteRange, _ bytes: Span<UInt8>) -> HTTPRefusal? {
+        var expects = facts.expectsContinue
+        var isKnown = true
+        Self.forEachOption(bytes, value) { option in
+            if option.isEmpty { return }
+            if bytes.matches("100-continue", at: option) { expects = true } else { isKnown = false }
+        }
+        facts.expectsContinue = expects
+        return isKnown ? nil : .unknownExpectation
+    }
+
+    /// Codings other than a single `chunked`. A list that ends in it is sound but asks for more than the mesh does (501, RFC 9112 §6.1); where
+    /// `chunked` stands elsewhere nobody can tell the message's end (400, §6.3).
+    private static func refusal(ofCodings value: ByteRange, _ bytes: Span<UInt8>) -> HTTPRefusal {
+        var (chunked, isLast, hasEmpty) = (0, false, false)
+        forEachOption(bytes, value) { option in
+            isLast = bytes.matches("chunked", at: option)
+            if isLast { chunked += 1 }
+            if option.isEmpty { hasEmpty = true }
+        }
+        return hasEmpty || chunked > 1 || chunked == 1 && !isLast ? .badTransferCoding : .unknownTransferCoding
     }
 
     private mutating func connection(_ value: ByteRange, _ bytes: Span<UInt8>) -> HTTPRefusal? {
@@ -163,7 +199,7 @@ struct FieldParser: BitwiseCopyable {
     }
 
     /// Calls `body` for each element of a comma-separated list (RFC 9110 §5.6.1), without white space around it.
-    private static func forEachOption(_ bytes: Span<UInt8>, _ value: ByteRange, _ body: (ByteRange) -> Void) {
+    static func forEachOption(_ bytes: Span<UInt8>, _ value: ByteRange, _ body: (ByteRange) -> Void) {
         var start = value.indices.lowerBound
         let end = value.indices.upperBound
         while start <= end {

@@ -15,8 +15,10 @@ package enum HTTPLimits {
     package static let trailers = 16 << 10
     /// Bytes of the extensions of one chunk (400).
     package static let chunkExtension = 1 << 10
-    /// Digits of a chunk's size (400).
-    package static let chunkDigits = 15
+    /// Digits of a chunk's size, with the zeros in front (400); the number itself has at most fifteen.
+    package static let chunkDigits = 256
+    /// Empty lines before a request.
+    package static let emptyLines = 8
     /// Milliseconds of a deadline (400): an hour, the longest timeout that a policy can give.
     package static let deadline: UInt64 = 3_600_000
     /// Digits of a Content-Length (400).

@@ -15,7 +15,6 @@ package enum HTTPRefusal: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable 
     case missingHost
     case repeatedHost
     case badHost
-    case hostConflict
     case badTarget
     case connectMethod
     case badVersion
@@ -60,10 +59,9 @@ package enum HTTPRefusal: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable 
         case .missingHost: "there is no Host (§3.2)"
         case .repeatedHost: "there are several Hosts (§3.2)"
         case .badHost: "Host is no host and port (§3.2, RFC 3986 §3.2.2)"
-        case .hostConflict: "the target names another host than Host does (§3.2.2)"
         case .badTarget: "the request target is malformed (§3.2)"
         case .connectMethod: "CONNECT is not served (§3.2.3)"
-        case .badVersion: "the version is not HTTP/1.0 or HTTP/1.1 (§2.3)"
+        case .badVersion: "the version is not HTTP/1 (§2.3)"
         case .repeatedContentLength: "there are several Content-Lengths (§6.3)"
         case .badContentLength: "Content-Length is no number (RFC 9110 §8.6)"
         case .lengthWithTransferCoding: "Content-Length and Transfer-Encoding contradict each other (§6.1)"
@@ -73,7 +71,7 @@ package enum HTTPRefusal: UInt8, Error, Sendable, BitwiseCopyable, CaseIterable 
         case .badConnectionOption: "Connection names a field that belongs to the message itself (RFC 9110 §7.6.1)"
         case .unknownExpectation: "Expect has something other than 100-continue (RFC 9110 §10.1.1)"
         case .badChunk: "a chunk is malformed (§7.1)"
-        case .badTrailer: "the trailer section is malformed or has a field that belongs into the head (§7.1.2)"
+        case .badTrailer: "the trailer section is malformed or longer than 16 KiB (§7.1.2)"
         case .badReservedField: "a field of the mesh's own (x-myelin-deadline) is repeated or malformed"
         case .badGRPCTimeout: "grpc-timeout is repeated, or not one to eight digits and one of H, M, S, m, u, n (gRPC over HTTP/2)"
         }

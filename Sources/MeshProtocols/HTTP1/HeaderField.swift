@@ -11,14 +11,22 @@ package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
     case upgrade
     case http2Settings
     case expect
+    case maxForwards
     case retryAfter
     case traceparent
+    case tracestate
     case requestID
     case contentType
     case grpcTimeout
     case deadline
     case reason
     case shadow
+    /// `x-forwarded-client-cert`, which a mesh may write.
+    case clientCertificate
+    /// Another field that says who the peer is.
+    case peerIdentity
+    /// It says whose request somebody before the caller passes on.
+    case clientAddress
 
     /// Fields of one connection only, which a proxy does not pass on (RFC 9110 §7.6.1).
     package var isHopByHop: Bool {
@@ -30,34 +38,48 @@ package enum FieldKind: UInt8, BitwiseCopyable, Sendable {
 
     /// - Parameter name: a range of `bytes`.
     init(_ bytes: Span<UInt8>, _ name: ByteRange) {
-        self = .other
+        self = Self.ofMessage(bytes, name)
+        guard self == .other else { return }
+        if bytes.matches(ClientCertificateField.name, at: name) {
+            self = .clientCertificate
+        } else if IdentityField.speaksOfPeer(bytes, name) {
+            self = .peerIdentity
+        } else if IdentityField.speaksOfClient(bytes, name) {
+            self = .clientAddress
+        }
+    }
+
+    private static func ofMessage(_ bytes: Span<UInt8>, _ name: ByteRange) -> FieldKind {
         switch name.count {
-        case 2: if bytes.matches("te", at: name) { self = .te }
-        case 4: if bytes.matches("host", at: name) { self = .host }
-        case 6: if bytes.matches("expect", at: name) { self = .expect }
-        case 7: if bytes.matches("upgrade", at: name) { self = .upgrade }
+        case 2: if bytes.matches("te", at: name) { return .te }
+        case 4: if bytes.matches("host", at: name) { return .host }
+        case 6: if bytes.matches("expect", at: name) { return .expect }
+        case 7: if bytes.matches("upgrade", at: name) { return .upgrade }
         case 10:
-            if bytes.matches("connection", at: name) { self = .connection }
-            if bytes.matches("keep-alive", at: name) { self = .keepAlive }
+            if bytes.matches("connection", at: name) { return .connection }
+            if bytes.matches("keep-alive", at: name) { return .keepAlive }
+            if bytes.matches("tracestate", at: name) { return .tracestate }
         case 11:
-            if bytes.matches("traceparent", at: name) { self = .traceparent }
-            if bytes.matches("retry-after", at: name) { self = .retryAfter }
+            if bytes.matches("traceparent", at: name) { return .traceparent }
+            if bytes.matches("retry-after", at: name) { return .retryAfter }
         case 12:
-            if bytes.matches("content-type", at: name) { self = .contentType }
-            if bytes.matches("x-request-id", at: name) { self = .requestID }
-            if bytes.matches("grpc-timeout", at: name) { self = .grpcTimeout }
+            if bytes.matches("content-type", at: name) { return .contentType }
+            if bytes.matches("x-request-id", at: name) { return .requestID }
+            if bytes.matches("grpc-timeout", at: name) { return .grpcTimeout }
+            if bytes.matches("max-forwards", at: name) { return .maxForwards }
         case 14:
-            if bytes.matches("content-length", at: name) { self = .contentLength }
-            if bytes.matches("http2-settings", at: name) { self = .http2Settings }
+            if bytes.matches("content-length", at: name) { return .contentLength }
+            if bytes.matches("http2-settings", at: name) { return .http2Settings }
         case 15:
-            if bytes.matches("x-myelin-reason", at: name) { self = .reason }
-            if bytes.matches("x-myelin-shadow", at: name) { self = .shadow }
-        case 16: if bytes.matches("proxy-connection", at: name) { self = .proxyConnection }
+            if bytes.matches("x-myelin-reason", at: name) { return .reason }
+            if bytes.matches("x-myelin-shadow", at: name) { return .shadow }
+        case 16: if bytes.matches("proxy-connection", at: name) { return .proxyConnection }
         case 17:
-            if bytes.matches("transfer-encoding", at: name) { self = .transferEncoding }
-            if bytes.matches("x-myelin-deadline", at: name) { self = .deadline }
+            if bytes.matches("transfer-encoding", at: name) { return .transferEncoding }
+            if bytes.matches("x-myelin-deadline", at: name) { return .deadline }
         default: break
         }
+        return .other
     }
 }
 

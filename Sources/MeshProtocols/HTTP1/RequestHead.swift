@@ -40,7 +40,7 @@ package struct RequestHead: BitwiseCopyable, Sendable {
     package let methodName: ByteRange
     /// Path and query; of an absolute target without scheme and host. Empty stands for `/`, and for `*` of OPTIONS it is `*`.
     package let target: ByteRange
-    /// Host, or the target's host when it is absolute. Empty in HTTP/1.0.
+    /// Host, or the target's host and port when it is absolute. Empty in HTTP/1.0.
     package let authority: ByteRange
     package let isOldVersion: Bool
     package let body: BodyLength
@@ -48,8 +48,10 @@ package struct RequestHead: BitwiseCopyable, Sendable {
     package let keepsAlive: Bool
     package let expectsContinue: Bool
     package let acceptsTrailers: Bool
-    /// The protocol that the sender would change to; empty for none.
-    package let upgrade: ByteRange
+    /// The sender would change to another protocol, one that may be offered to a service (RFC 9110 §7.8).
+    package let asksUpgrade: Bool
+    /// How many more may pass the request on (RFC 9110 §7.6.2); nil for any number, and for methods that do not count.
+    package let maxForwards: UInt64?
     package let traceparent: ByteRange
     package let requestID: ByteRange
     /// Milliseconds that the caller gives it (`x-myelin-deadline`); nil when it does not say.
@@ -89,7 +91,7 @@ package struct RequestHead: BitwiseCopyable, Sendable {
             grpcTimeout = facts.grpcTimeouts == 1 ? GRPC.timeout(facts.grpcTimeout, in: span) : nil
             if grpcTimeout == nil { return .failure(.badGRPCTimeout) }
         }
-        let isUpgrade = facts.upgrades && !facts.upgradesTo.isEmpty && !line.isOldVersion && !span.matches("h2c", at: facts.upgradesTo)
+        let counts = line.method == .options || line.method == .trace
         return .success(
             RequestHead(
                 method: line.method, methodName: line.methodName, target: line.target,
@@ -97,7 +99,8 @@ package struct RequestHead: BitwiseCopyable, Sendable {
                 body: facts.isChunked ? .chunked : facts.contentLength > 0 ? .exactly(facts.contentLength) : .none,
                 keepsAlive: line.isOldVersion ? facts.keepsAlive && !facts.closes : !facts.closes,
                 expectsContinue: facts.expectsContinue && !line.isOldVersion, acceptsTrailers: facts.acceptsTrailers,
-                upgrade: isUpgrade ? facts.upgradesTo : .empty,
+                asksUpgrade: facts.upgrades && facts.offersProtocol && !line.isOldVersion,
+                maxForwards: counts && facts.maxForwardsFields == 1 ? FieldParser.number(span, facts.maxForwards) : nil,
                 // A repeated traceparent is as good as none (Trace Context §3.2).
                 traceparent: facts.traceparents == 1 ? facts.traceparent : .empty, requestID: facts.requestID,
                 deadline: deadline, isGRPC: isGRPC, grpcTimeout: grpcTimeout))
@@ -105,16 +108,9 @@ package struct RequestHead: BitwiseCopyable, Sendable {
 
     private static func check(_ facts: FieldParser.Facts, _ line: RequestLine, _ bytes: Span<UInt8>) -> HTTPRefusal? {
         if facts.hosts == 0, !line.isOldVersion { return .missingHost }
-        // RFC 9110 §4.2.1: a recipient must reject an empty host.
-        if facts.hosts > 0, facts.host.isEmpty { return .badHost }
-        for index in facts.host.indices where !ByteClass.isHost(bytes[index]) { return .badHost }
-        if !line.authority.isEmpty, facts.hosts > 0 {
-            guard line.authority.count == facts.host.count else { return .hostConflict }
-            for offset in 0..<Int(facts.host.count) {
-                let one = ByteClass.lowered(bytes[Int(facts.host.start) + offset])
-                if one != ByteClass.lowered(bytes[Int(line.authority.start) + offset]) { return .hostConflict }
-            }
-        }
+        // The authority of an absolute target counts, and Host is written anew from it (§3.2.2); an empty one is no field's error then (§3.2).
+        let isIgnored = !line.authority.isEmpty && facts.host.isEmpty
+        if facts.hosts > 0, !isIgnored, !HostGrammar.isValid(bytes, facts.host) { return .badHost }
         guard facts.codings > 0 else { return nil }
         if facts.contentLengths > 0 { return .lengthWithTransferCoding }
         return line.isOldVersion ? .transferCodingInOldVersion : nil
@@ -157,7 +153,8 @@ private struct RequestLine {
             bytes[start + 2] == UInt8(ascii: "T"), bytes[start + 3] == UInt8(ascii: "P"), bytes[start + 6] == UInt8(ascii: "."),
             ByteClass.isDigit(bytes[start + 5]), ByteClass.isDigit(bytes[start + 7])
         else { return .badStartLine }
-        guard bytes[start + 5] == UInt8(ascii: "1"), bytes[start + 7] <= UInt8(ascii: "1") else { return .badVersion }
+        // A higher minor version is answered as the highest that is known (RFC 9110 §2.5).
+        guard bytes[start + 5] == UInt8(ascii: "1") else { return .badVersion }
         isOldVersion = bytes[start + 7] == UInt8(ascii: "0")
         end = start + 10
         return nil
@@ -172,11 +169,10 @@ private struct RequestLine {
         guard bytes.matches("http://", at: scheme) else { return .badTarget }
         var index = first + 7
         while index < target.indices.upperBound, bytes[index] != UInt8(ascii: "/"), bytes[index] != UInt8(ascii: "?") {
-            guard ByteClass.isHost(bytes[index]) else { return .badTarget }
             index += 1
         }
         authority = ByteRange(first + 7, index)
-        guard !authority.isEmpty else { return .badTarget }
+        guard HostGrammar.isValid(bytes, authority) else { return .badTarget }
         // "http://host?query" has no path: refused, since "/" would have to be put before the query.
         if index < target.indices.upperBound, bytes[index] == UInt8(ascii: "?") { return .badTarget }
         target = ByteRange(index, target.indices.upperBound)

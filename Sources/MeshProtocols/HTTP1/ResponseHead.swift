@@ -9,10 +9,13 @@ package struct ResponseHead: BitwiseCopyable, Sendable {
     package let body: BodyLength
     /// The sender will take another request on the connection.
     package let keepsAlive: Bool
-    package let upgrade: ByteRange
+    /// Of 101: it names what the connection changes to.
+    package let namesProtocol: Bool
     package let retryAfter: ByteRange
 
     package var isInterim: Bool { status < 200 }
+    /// Such an answer ends with its head and must say nothing of a body (RFC 9112 §6.1, RFC 9110 §8.6).
+    package var isFramedByStatus: Bool { status < 200 || status == 204 }
 
     /// - Parameters:
     ///   - bytes: a whole head as `HeadScanner` found it.
@@ -40,11 +43,14 @@ package struct ResponseHead: BitwiseCopyable, Sendable {
         } else {
             body = .untilClose
         }
+        // Who speaks of a body where there is none may send one.
+        let isAmbiguous = (line.status < 200 || line.status == 204) && (facts.codings > 0 || facts.contentLength > 0)
         return .success(
             ResponseHead(
                 status: line.status, phrase: line.phrase, isOldVersion: line.isOldVersion, body: body,
-                keepsAlive: (line.isOldVersion ? facts.keepsAlive && !facts.closes : !facts.closes) && body != .untilClose,
-                upgrade: facts.upgrades ? facts.upgradesTo : .empty, retryAfter: facts.retryAfter))
+                keepsAlive: (line.isOldVersion ? facts.keepsAlive && !facts.closes : !facts.closes) && body != .untilClose
+                    && !isAmbiguous,
+                namesProtocol: facts.upgrades && facts.namesProtocol, retryAfter: facts.retryAfter))
     }
 }
 
@@ -58,14 +64,15 @@ private struct StatusLine {
     mutating func parse(_ bytes: Span<UInt8>) -> HTTPRefusal? {
         // "HTTP/1.1 200" and at least CRLF, CRLF.
         guard bytes.count >= 16, bytes.matches("http/1.", at: ByteRange(0, 7)), bytes[0] == UInt8(ascii: "H"),
-            bytes[7] == UInt8(ascii: "0") || bytes[7] == UInt8(ascii: "1"), bytes[8] == ByteClass.space
+            ByteClass.isDigit(bytes[7]), bytes[8] == ByteClass.space
         else { return .badStartLine }
         isOldVersion = bytes[7] == UInt8(ascii: "0")
         for index in 9..<12 {
             guard ByteClass.isDigit(bytes[index]) else { return .badStartLine }
             status = status * 10 + Int(bytes[index] - 48)
         }
-        guard (100...599).contains(status) else { return .badStartLine }
+        // Above 599 no class is defined: a client takes it for a server's error (RFC 9110 §15), which is the client's to do.
+        guard status >= 100 else { return .badStartLine }
         var index = 12
         // Without a phrase some servers leave the space out as well (§4: a client should be lenient with it).
         if bytes[index] == ByteClass.space { index += 1 }

@@ -41,7 +41,7 @@ package struct StatusReader: Sendable {
     private mutating func accepts(_ byte: UInt8, at place: Int) -> Bool {
         switch place {
         case 0..<7: return byte == Self.prefix[place]
-        case 7: return byte == UInt8(ascii: "0") || byte == UInt8(ascii: "1")
+        case 7: return ByteClass.isDigit(byte)
         case 8: return byte == ByteClass.space
         case 9..<12:
             guard ByteClass.isDigit(byte) else { return false }

@@ -92,7 +92,7 @@ struct CanonicalHead: ~Copyable {
             text.append(value)
             text.append(" \r\n")
             // 101 changes the protocol, which HTTP/2 does not do (§8.6).
-            return (100...599).contains(status) && status != 101
+            return status >= 100 && status != 101
         case .trailers: return false
         }
     }
@@ -110,7 +110,7 @@ struct CanonicalHead: ~Copyable {
             return !path.isEmpty
         }
         if name.equals(":authority") {
-            guard authority.isEmpty, value.allSatisfy(ByteClass.isHost) else { return false }
+            guard authority.isEmpty, HostGrammar.isValid(value) else { return false }
             authority = keep(value)
             return !authority.isEmpty
         }
@@ -155,10 +155,11 @@ struct CanonicalHead: ~Copyable {
             name.allSatisfy({ ByteClass.isToken($0) && ByteClass.lowered($0) == $0 }), value.allSatisfy(ByteClass.isFieldValue),
             !Self.isBlank(value.first), !Self.isBlank(value.last)
         else { return false }
-        if kind == .trailers || kind == .response && status == 0, TrailerName.isForbidden(name) { return false }
         let span = Span<UInt8>(_unsafeBytes: name)
         switch FieldKind(span, ByteRange(0, name.count)) {
         case .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade: return false
+        // In trailers it would frame or address the message too late: it says nothing there (RFC 9110 §6.5.1).
+        case _ where (kind == .trailers || kind == .response && status == 0) && TrailerName.isLeftOut(name): return true
         case .te where !value.equalsIgnoringCase("trailers"): return false
         case .contentLength:
             contentLengths += 1
@@ -172,7 +173,7 @@ struct CanonicalHead: ~Copyable {
 
     /// A second host, or one that contradicts `:authority`, makes the request ambiguous; one that repeats it says nothing.
     private mutating func addHost(_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Bool {
-        guard hostLine.isEmpty, !value.isEmpty, value.allSatisfy(ByteClass.isHost) else { return false }
+        guard hostLine.isEmpty, HostGrammar.isValid(value) else { return false }
         if !authority.isEmpty {
             guard value.equalsIgnoringCase(text[authority]) else { return false }
             hostLine = authority

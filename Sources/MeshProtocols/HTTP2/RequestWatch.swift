@@ -40,8 +40,10 @@ package final class RequestWatch {
 
     /// - Parameters:
     ///   - bytes: all that came and did not go on yet.
-    ///   - verdict: of a request, by its `:path`; `.none` permits it.
-    package func advance(_ bytes: UnsafeRawBufferPointer, _ verdict: (UnsafeRawBufferPointer) -> DenialReason) -> RequestPassage {
+    ///   - verdict: of a request, by its `:path` and its head in the form of HTTP/1.1; `.none` permits it.
+    package func advance(
+        _ bytes: UnsafeRawBufferPointer, _ verdict: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> DenialReason
+    ) -> RequestPassage {
         var passed = 0
         if !hasPreface {
             switch FirstBytes.version(bytes) {
@@ -77,10 +79,9 @@ package final class RequestWatch {
     }
 
     private func judge(
-        _ block: HeaderBlock, of bytes: UnsafeRawBufferPointer, _ verdict: (UnsafeRawBufferPointer) -> DenialReason
-    )
-        -> DenialReason
-    {
+        _ block: HeaderBlock, of bytes: UnsafeRawBufferPointer,
+        _ verdict: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> DenialReason
+    ) -> DenialReason {
         let isNew = block.stream > lastStream
         head.begin(isNew ? .request : .trailers)
         defer { head.trim() }
@@ -88,7 +89,7 @@ package final class RequestWatch {
         switch head.finish() {
         case .request:
             lastStream = block.stream
-            return verdict(head.target)
+            return verdict(head.target, head.bytes)
         case .trailers: return block.endsStream ? .none : .badRequest
         // Nothing of a tunnel could be told apart.
         case .connect: return .notAllowed

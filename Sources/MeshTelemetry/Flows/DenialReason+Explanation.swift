@@ -40,6 +40,8 @@ extension DenialReason {
         case .idleTimeout: "no byte moved for timeouts.idle of the callee's policy; raise it, or let the program send a sign of life"
         case .rateLimited: "the callee's rate_limit is used up; call less often, or raise it"
         case .badRequest: "the request is not HTTP/1.1 as RFC 9112 defines it; the answer says what is wrong with it"
+        case .forgedIdentity:
+            "the caller's node sent a field that says another caller than its certificate does; it is hostile, or older than this node"
         case .badResponse: "the callee's answer is not HTTP/1.1 as RFC 9112 defines it; look at the callee"
         case .circuitOpen: "too many calls of the service failed lately; they are let through again after a while, see myelinctl endpoints"
         case .queueFull: "as many requests are being answered as concurrency allows, and the queue is full or too long; call less often"

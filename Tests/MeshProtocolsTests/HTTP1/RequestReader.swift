@@ -11,8 +11,8 @@ struct RequestReader {
 
     /// - Parameter step: bytes that come at a time.
     static func read(_ bytes: [UInt8], step: Int) -> Outcome {
-        var start = 0
-        if bytes.starts(with: [13, 10]) { start = 2 }
+        var empty = EmptyLines()
+        let start = bytes.withUnsafeBytes { empty.skip($0) }
         var scanner = HeadScanner()
         var table = FieldTable()
         var available = start

@@ -19,7 +19,7 @@ struct RequestWatchTests {
             guard refusal == nil else { return refusal }
             held += bytes
             let outcome = held.withUnsafeBytes { held in
-                watch.advance(held) { path in
+                watch.advance(held) { path, _ in
                     paths.append(String(decoding: path, as: UTF8.self))
                     return paths.last!.contains("claim") ? .denied : .none
                 }

@@ -1,6 +1,6 @@
 internal import Glibc
 internal import Logging
-internal import MeshBPF
+package import MeshBPF
 internal import MeshDataPlane
 internal import MeshSystem
 package import MeshTypes
@@ -76,6 +76,29 @@ package actor Enrolment {
         let known = Set(enrolled.values.map(\.cgroup))
         for cgroup in capture.workloads().keys where !known.contains(cgroup) { try? capture.removeWorkload(cgroup: cgroup) }
         namespaces.forgetStrangers()
+    }
+
+    /// Ends direct connections by their sockets: in the caller's namespace, and in that of whoever has the endpoint's address.
+    /// - Returns: how many had an end that was ended.
+    package func end(_ flows: [DirectFlow]) -> Int {
+        var ended = 0
+        var seen: Set<NamespaceIndex> = []
+        for entry in workloads where !seen.contains(entry.namespace) {
+            let callers = Set(workloads.filter { $0.namespace == entry.namespace }.map(\.id))
+            let here = flows.filter { callers.contains($0.workload) || entry.addresses.contains($0.endpoint.ip) }
+            guard !here.isEmpty else { continue }
+            do throws(EnrolmentFailure) {
+                let namespace = try namespace(of: entry.workload, directory(of: entry.workload))
+                do throws(KernelError) {
+                    ended += try destroySockets(of: here, in: namespace)
+                    seen.insert(entry.namespace)
+                } catch { throw EnrolmentFailure(error) }
+            } catch {
+                // Another workload of the namespace may lead there.
+                log.error("end direct connections", metadata: ["cgroup": "\(entry.workload.cgroup)", "reason": "\(error.reason)"])
+            }
+        }
+        return ended
     }
 
     private func exists(_ entry: EnrolledWorkload) -> Bool {

@@ -12,11 +12,13 @@ package final class KernelEventPump: Sendable {
 
     private let capture: Capture
     private let ring: FlowRing
+    private let withdrawn: WithdrawnFlows
     private let stopping = Atomic<Bool>(false)
     private let lost = Atomic<UInt64>(0)
 
-    package init(capture: Capture, ring: FlowRing) {
+    package init(capture: Capture, ring: FlowRing, withdrawn: WithdrawnFlows) {
         self.capture = capture
+        self.withdrawn = withdrawn
         self.ring = ring
     }
 
@@ -33,7 +35,9 @@ package final class KernelEventPump: Sendable {
         while !stopping.load(ordering: .relaxed) {
             let offset = Self.realtimeOffset()
             let lost = capture.pollEvents(timeout: Self.pollMilliseconds) { event in
-                if let flow = FlowRecord(event, realtimeOffset: offset) { ring.push(flow) }
+                guard var flow = FlowRecord(event, realtimeOffset: offset) else { return }
+                if event.kind == .directClosed { withdrawn.explain(&flow) }
+                ring.push(flow)
             }
             self.lost.store(lost, ordering: .relaxed)
         }

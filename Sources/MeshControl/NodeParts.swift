@@ -54,7 +54,8 @@ struct NodeParts {
             source: source, trustDomain: configuration.trustDomain, lifetime: configuration.authority.lifetime)
         let rings = (0..<configuration.workers).map { _ in FlowRing() }
         let kernelRing = FlowRing()
-        pump = KernelEventPump(capture: capture, ring: kernelRing)
+        let withdrawn = WithdrawnFlows()
+        pump = KernelEventPump(capture: capture, ring: kernelRing, withdrawn: withdrawn)
         flowLog = Self.flowLog(configuration, rings: rings + [kernelRing], numbers: numbers)
         clock = ClockWatch(log: log)
         breakers = BreakerWatch(numbers: numbers, log: log)
@@ -81,7 +82,8 @@ struct NodeParts {
         reconciler = Self.reconciler(
             configuration,
             Reconciler.Parts(
-                capture: capture, dataPlane: dataPlane, names: names, enrolment: enrolment, identities: identities),
+                capture: capture, dataPlane: dataPlane, names: names, enrolment: enrolment, identities: identities,
+                withdrawn: withdrawn),
             SnapshotBuilder(
                 node: itself, trustDomain: configuration.trustDomain,
                 clusterDomain: configuration.dns.domain, numbers: numbers,

@@ -27,10 +27,13 @@ package actor Reconciler {
         package let names: NameServer
         package let enrolment: Enrolment
         package let identities: IdentityStore
+        package let withdrawn: WithdrawnFlows
 
         package init(
-            capture: Capture, dataPlane: DataPlane, names: NameServer, enrolment: Enrolment, identities: IdentityStore
+            capture: Capture, dataPlane: DataPlane, names: NameServer, enrolment: Enrolment, identities: IdentityStore,
+            withdrawn: WithdrawnFlows
         ) {
+            self.withdrawn = withdrawn
             self.capture = capture
             self.dataPlane = dataPlane
             self.names = names
@@ -51,6 +54,10 @@ package actor Reconciler {
     /// Snapshots that a worker may still hold: freeing a large one takes milliseconds, which must not be a worker's.
     private var retired: [Snapshot] = []
     private var published: [ServiceIdentity: TLSCredential] = [:]
+    /// Under which direct connections began that may still live; nil before the first pass, as a daemon before this one permitted some.
+    private var directPermits: DirectPermits?
+    /// A connect that was permitted a moment before a withdrawal is in the kernel's table a moment after it.
+    private var looksAgain = false
     package private(set) var snapshot: Snapshot
     /// Monotonic nanoseconds of the end of the last pass.
     package nonisolated let passedAt = Atomic<UInt64>(MonotonicClock.now())
@@ -124,7 +131,10 @@ package actor Reconciler {
         if revoked != builder.revoked { isDirty = true }
         builder.revoked = revoked
         if !same(credentials, published) { isDirty = true }
-        guard isDirty else { return }
+        guard isDirty else {
+            if looksAgain { await endWithdrawn() }
+            return
+        }
         isDirty = false
         await publish(credentials)
     }
@@ -151,6 +161,13 @@ package actor Reconciler {
         if await isAdopted(snapshot.generation) { retired.removeAll() }
         let adopted = ContinuousClock.now
         writeKernelTables(tables)
+        let permits = DirectPermits(tables)
+        let isWithdrawn = directPermits.map { !$0.isContained(in: permits) } ?? true
+        directPermits = permits
+        if isWithdrawn || looksAgain {
+            await endWithdrawn()
+            looksAgain = isWithdrawn
+        }
         times = SnapshotTimes(build: built - begun, adoption: adopted - built, kernelTables: ContinuousClock.now - adopted)
         log.info(
             "snapshot published",
@@ -178,6 +195,19 @@ package actor Reconciler {
             addressFailure = "\(error)"
             log.error("virtual addresses", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// Direct connections that the present rules do not permit end by their sockets.
+    private func endWithdrawn() async {
+        looksAgain = false
+        let ending = parts.capture.directFlows().compactMap { flow in
+            let reason = DirectPermits.refusal(of: flow, in: snapshot)
+            return reason == .none ? nil : (flow: flow, reason: reason)
+        }
+        guard !ending.isEmpty else { return }
+        parts.withdrawn.note(ending)
+        let ended = await parts.enrolment.end(ending.map(\.flow))
+        log.notice("direct connections ended: no longer permitted", metadata: ["found": "\(ending.count)", "ended": "\(ended)"])
     }
 
     private func writeKernelTables(_ tables: KernelTables) {

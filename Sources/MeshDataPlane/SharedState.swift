@@ -104,6 +104,7 @@ package struct WorkerCounters: Sendable {
     package var tunnelsOpened: UInt64 = 0
     package var tunnelsFailed: UInt64 = 0
     package var tunnelsRevoked: UInt64 = 0
+    package var tunnelsExpired: UInt64 = 0
     package var withoutRecord: UInt64 = 0
     package var descriptorsExhausted: UInt64 = 0
     package var requests: UInt64 = 0

@@ -39,6 +39,7 @@ extension Worker {
         for case .serveTunnel(let listener) in early { serveTunnels(listener) }
         early = []
         endRevoked(by: snapshot.revoked, before: before)
+        beginReview()
     }
 
     private func serveTunnels(_ listener: FileDescriptorBox) {

@@ -89,6 +89,9 @@ final class Worker: @unchecked Sendable {
     /// Copies of requests to be sent once everything else has been done.
     var copies: [SlabHandle] = []
     var budget = RetryBudget()
+    var review = PermitReview()
+    /// When tunnels were last held against the wall clock.
+    var expiryLookedAt: UInt64 = 0
     var isDraining = false
     /// The daemon is about to end: everything is served on, but callers are told to come back on a new connection.
     var isLeaving = false
@@ -139,7 +142,7 @@ final class Worker: @unchecked Sendable {
 
     private func run() {
         while !isStopping {
-            let count = poller.wait(events, timeout: again.isEmpty ? Self.tick : 0)
+            let count = poller.wait(events, timeout: again.isEmpty && !review.isDue ? Self.tick : 0)
             now = MonotonicClock.now()
             turnedAt.store(now, ordering: .relaxed)
             let pending = again
@@ -191,6 +194,8 @@ final class Worker: @unchecked Sendable {
         while let handle = callerSessionDeadlines.popDue(now: now) { checkCallerSession(handle) }
         while let handle = endpointSessionDeadlines.popDue(now: now) { checkEndpointSession(handle) }
         while let (handle, due) = timers.popDue(now: now) { callerTimer(handle, due) }
+        expireTunnels()
+        continueReview()
         beatHealthFeeds()
         while let (handle, _) = flowTimers.popDue(now: now) { flowTimer(handle) }
         finishBatch()

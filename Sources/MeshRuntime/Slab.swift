@@ -119,9 +119,15 @@ package struct Slab<Element>: ~Copyable {
         count -= 1
     }
 
+    /// Positions that were ever in use: where a walk in portions ends.
+    package var extent: Int { allocated }
+
     /// Calls `body` for every slot in use.
-    package func forEach(_ body: (SlabHandle, UnsafeMutablePointer<Element>) -> Void) {
-        for index in 0..<allocated where slot(index).pointee.generation & 1 == 1 {
+    package func forEach(_ body: (SlabHandle, UnsafeMutablePointer<Element>) -> Void) { forEach(in: 0..<allocated, body) }
+
+    /// Calls `body` for every slot in use at these positions, which must lie below `extent`.
+    package func forEach(in positions: Range<Int>, _ body: (SlabHandle, UnsafeMutablePointer<Element>) -> Void) {
+        for index in positions where slot(index).pointee.generation & 1 == 1 {
             body(SlabHandle(index: UInt32(index), generation: slot(index).pointee.generation), element(index))
         }
     }

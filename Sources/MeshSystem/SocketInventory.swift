@@ -23,10 +23,12 @@ package struct SocketInventory: ~Copyable {
         fileprivate let id: inet_diag_sockid
     }
 
+    package enum Transports: Sendable { case stream, all }
+
     /// Those with a peer: listeners and unconnected UDP sockets are left out.
-    package borrowing func connected() throws(SystemError) -> [Entry] {
+    package borrowing func connected(_ transports: Transports = .all) throws(SystemError) -> [Entry] {
         var found: [Entry] = []
-        for transport in [UInt8(IPPROTO_TCP), UInt8(IPPROTO_UDP)] {
+        for transport in transports == .stream ? [UInt8(IPPROTO_TCP)] : [UInt8(IPPROTO_TCP), UInt8(IPPROTO_UDP)] {
             for family in [UInt8(AF_INET), UInt8(AF_INET6)] {
                 let message = Self.message(type: UInt16(SOCK_DIAG_BY_FAMILY), family: family, transport: transport)
                 try socket.dump(message) { payload in

@@ -77,6 +77,21 @@ package enum ChainCheck {
         return try facts(of: leaf)
     }
 
+    /// Of a peer that was verified in its handshake: only the path is looked at again.
+    ///
+    /// - Parameters:
+    ///   - leaf: an `X509`.
+    ///   - others: a stack of certificates that may stand above it; the leaf may be among them.
+    static func refusal(of leaf: OpaquePointer, above others: OpaquePointer?, trust: TrustBundle, isServer: Bool) -> TLSFailure? {
+        guard let store = X509_STORE_CTX_new() else { return TLSFailure(.overloaded, "no memory to check a certificate") }
+        defer { X509_STORE_CTX_free(store) }
+        guard X509_STORE_CTX_init(store, trust.store, leaf, others) == 1 else {
+            return TLSFailure(.overloaded, "no memory to check a certificate")
+        }
+        X509_STORE_CTX_set_purpose(store, isServer ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT)
+        return X509_verify_cert(store) == 1 ? nil : PeerVerification.refusal(store, role: isServer ? "server" : "client")
+    }
+
     /// What a certificate says, unverified: for one that was verified before.
     package static func read(_ der: [UInt8]) throws(TLSFailure) -> Leaf { try facts(of: ParsedCertificate(der: der)) }
 

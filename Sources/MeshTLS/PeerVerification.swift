@@ -12,6 +12,7 @@ enum PeerVerification {
         do throws(TLSFailure) {
             state.pointee.peer = try verify(store, state.pointee)
             state.pointee.peerSerials = serials(store)
+            state.pointee.peerEnds = firstEnd(store)
             return 1
         } catch {
             state.pointee.failure = error
@@ -50,6 +51,14 @@ enum PeerVerification {
         return (0..<OPENSSL_sk_num(chain)).compactMap { index in
             OPENSSL_sk_value(chain, index).map { ParsedCertificate.serial(of: OpaquePointer($0)) }
         }
+    }
+
+    /// Of the whole path: when the first certificate of it ends, in seconds since the epoch.
+    private static func firstEnd(_ store: OpaquePointer) -> Int64 {
+        guard let chain = X509_STORE_CTX_get0_chain(store) else { return .min }
+        return (0..<OPENSSL_sk_num(chain)).compactMap { index in
+            OPENSSL_sk_value(chain, index).map { CertificateTime.seconds(X509_get0_notAfter(OpaquePointer($0))) ?? .min }
+        }.min() ?? .min
     }
 
     /// What `X509_verify_cert` found, in words.

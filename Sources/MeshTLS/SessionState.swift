@@ -16,6 +16,11 @@ struct SessionState {
     var local: SPIFFEID?
     /// Set by the verification callback only.
     var peer: SPIFFEID?
+    /// The first end of a certificate of the peer's path, and of the chain that this end shows: seconds since the epoch.
+    var peerEnds = Int64.max
+    var localEnds = Int64.max
+    /// What the peer's path leads to.
+    var trust: TrustBundle?
     /// Of the peer's path, as `ChainCheck.Leaf.serial`.
     var peerSerials: [String] = []
     /// What the handshake refuses; a newer one is set while it goes on.

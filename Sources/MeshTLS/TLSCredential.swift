@@ -12,6 +12,10 @@ package final class TLSCredential: Sendable {
     package let notAfter: Int64
     /// Hexadecimal, upper case.
     package let serial: String
+    /// The authorities that peers are checked against.
+    package let trust: TrustBundle
+    /// Seconds since the epoch: when the first certificate of the chain ends.
+    let chainEnds: Int64
     let client: SessionParameters
     let server: SessionParameters
 
@@ -39,6 +43,13 @@ package final class TLSCredential: Sendable {
         else { throw TLSFailure(.noCertificate, "the certificate of \(identity) has no readable validity") }
         self.notBefore = notBefore
         self.notAfter = notAfter
+        var ends = notAfter
+        for der in chainDER.dropFirst() {
+            let above = try ParsedCertificate(der: der)
+            ends = min(ends, CertificateTime.seconds(X509_get0_notAfter(above.pointer)) ?? .min)
+        }
+        chainEnds = ends
+        self.trust = trust
         serial = leaf.serial
         client = try SessionParameters(.client)
         try client.use(chainDER: chainDER, key: privateKey, trust: trust)

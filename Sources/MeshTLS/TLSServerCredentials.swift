@@ -32,6 +32,8 @@ package final class TLSServerCredentials: Sendable {
         }
         guard SSL_set_SSL_CTX(ssl, credential.server.pointer) != nil else { return SSL_TLSEXT_ERR_ALERT_FATAL }
         state.pointee.local = credential.identity
+        state.pointee.localEnds = credential.chainEnds
+        state.pointee.trust = credential.trust
         return SSL_TLSEXT_ERR_OK
     }
 }

@@ -40,6 +40,8 @@ package struct TLSSession: ~Copyable {
         let session = TLSSession(
             credential.client, owner: credential,
             SessionState(peerIsServer: true, expected: expected, local: credential.identity), recordsPerKey: recordsPerKey)
+        session.state.pointee.localEnds = credential.chainEnds
+        session.state.pointee.trust = credential.trust
         if let ssl = session.ssl {
             SSL_set_connect_state(ssl)
             if copenssl_set_server_name(ssl, serverName) != 1 {
@@ -85,6 +87,15 @@ package struct TLSSession: ~Copyable {
 
     /// Who the peer proved to be; nil until established.
     package var peer: SPIFFEID? { isEstablished ? state.pointee.peer : nil }
+    /// Seconds since the epoch: when the first certificate of the two ends' chains ends.
+    package var ends: Int64 { min(state.pointee.peerEnds, state.pointee.localEnds) }
+    /// The authorities that the peer was checked against.
+    package var trust: TrustBundle? { state.pointee.trust }
+    /// Checks the peer's chain, as it was shown in the handshake, against other authorities. - Returns: why it is refused; nil if it is not.
+    package func verifyPeerAgain(trust: TrustBundle) -> TLSFailure? {
+        guard let ssl, let leaf = SSL_get0_peer_certificate(ssl) else { return TLSFailure(.peerUnverified, "the peer showed no certificate") }
+        return ChainCheck.refusal(of: leaf, above: SSL_get_peer_cert_chain(ssl), trust: trust, isServer: state.pointee.peerIsServer)
+    }
     /// True once a certificate of the peer's path is among `revoked`.
     package func isPeerRevoked(by revoked: RevokedSerials) -> Bool { state.pointee.peerSerials.contains(where: revoked.contains) }
     /// What the handshake refuses.

@@ -30,5 +30,8 @@ package final class TrustBundle: Sendable {
         }
     }
 
+    /// Some certificate of `other` is not trusted here.
+    package func lacksAny(of other: TrustBundle) -> Bool { !other.rootsDER.allSatisfy(rootsDER.contains) }
+
     deinit { X509_STORE_free(store) }
 }

@@ -45,6 +45,8 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case idleTimeout = 91
     case certificateRevoked = 94
     case forgedIdentity = 100
+    case certificateExpired = 95
+    case permitWithdrawn = 96
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -91,6 +93,8 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .idleTimeout: "idle_timeout"
         case .certificateRevoked: "certificate_revoked"
         case .forgedIdentity: "forged_identity"
+        case .certificateExpired: "certificate_expired"
+        case .permitWithdrawn: "permit_withdrawn"
         }
     }
 

@@ -32,6 +32,69 @@ extension DataPlaneTests {
             #expect(opened == 2)
         }
 
+        /// What is under way in a tunnel ends with the first certificate of its two ends, and not before.
+        @Test func aTunnelEndsWithItsCertificates() async throws {
+            let callee = try TestListener()
+            let mesh = try await TwoNodes(endpoints: [callee.address], lifetime: .seconds(4))
+            let begun = ContinuousClock.now
+            let client = try mesh.dial()
+            let server = try callee.accept()
+            #expect(exchange(client, server, 1))
+            try await Task.sleep(for: .milliseconds(2500))
+            #expect(exchange(client, server, 2))
+            #expect(client.read() == .failed(ECONNRESET))
+            #expect(server.read() == .failed(ECONNRESET))
+            #expect(ContinuousClock.now - begun < .milliseconds(4800))
+            for node in [mesh.source, mesh.destination] {
+                #expect(node.nextFlow { $0.ending == .reset }?.reason == .certificateExpired)
+            }
+            #expect(mesh.destination.dataPlane.counters().reduce(0) { $0 + $1.tunnelsExpired } == 1)
+            let late = try mesh.dial()
+            #expect(late.read() == .failed(ECONNRESET))
+        }
+
+        /// Certificates of four seconds, renewed every two: a caller that never pauses loses nothing, though its connection outlives six of them.
+        @Test func requestsOutliveCertificates() async throws {
+            let callee = try HTTPCallee { _ in .ok("yes") }
+            let mesh = try await TwoNodes(endpoints: [callee.address], speaks: .http, lifetime: .seconds(4))
+            let socket = try mesh.dial()
+            let end = ContinuousClock.now + .seconds(9)
+            let (asked, failed) = await withTaskGroup(of: (Int, Int).self) { group in
+                group.addTask {
+                    await onThread {
+                        let caller = HTTPCaller(socket)
+                        var (asked, failed) = (0, 0)
+                        while ContinuousClock.now < end {
+                            asked += 1
+                            if caller.ask("POST /", body: "x")?.status != 200 { failed += 1 }
+                            usleep(2000)
+                        }
+                        return (asked, failed)
+                    }
+                }
+                while ContinuousClock.now < end {
+                    try? await Task.sleep(for: .seconds(2))
+                    try? await mesh.renew()
+                }
+                return await group.reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }
+            }
+            #expect(asked > 500 && failed == 0, "\(failed) of \(asked)")
+            #expect(mesh.source.dataPlane.counters().reduce(0) { $0 + $1.tunnelsExpired } == 0)
+        }
+
+        @Test func aRetiredAuthorityEndsTheTunnelsOfItsPeers() async throws {
+            let callee = try TestListener()
+            let mesh = try await TwoNodes(endpoints: [callee.address])
+            let client = try mesh.dial()
+            let server = try callee.accept()
+            #expect(exchange(client, server, 1))
+            try await mesh.replaceAuthority()
+            #expect(client.read() == .failed(ECONNRESET))
+            #expect(server.read() == .failed(ECONNRESET))
+            let again = try mesh.dial()
+            #expect(exchange(again, try callee.accept(), 2))
+        }
+
         @Test(arguments: [true, false]) func revocationEndsWhatIsOpenAndRefusesWhatComes(isCaller: Bool) async throws {
             let callee = try TestListener()
             let mesh = try await TwoNodes(endpoints: [callee.address])

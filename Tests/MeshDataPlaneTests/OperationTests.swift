@@ -39,7 +39,7 @@ extension DataPlaneTests {
             let body = String(repeating: "b", count: 300_000)
             #expect(caller.ask("POST /internal/v1/callee/balance", body: body)?.status == 200)
             let other = try HTTPCaller(mesh)
-            #expect(other.ask("POST \(claim)", body: "x")?.status == 502)
+            #expect(other.ask("POST \(claim)", body: "x")?.status == 403)
             #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .denied)
             #expect(!callee.requests.contains { $0.line.contains("claim") })
             #expect(callee.requests.first?.body.count == 300_000)
@@ -50,7 +50,7 @@ extension DataPlaneTests {
             let mesh = try await disagreeing(callee, TwoNodes.allowing(operations: ["balance"]) { _ in })
             let caller = try HTTPCaller(mesh)
             for _ in 0..<5 { #expect(caller.ask("GET /internal/v1/callee/balance?x")?.status == 200) }
-            #expect(caller.ask("GET /internal/v1/callee/balances")?.status == 502)
+            #expect(caller.ask("GET /internal/v1/callee/balances")?.status == 403)
             #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .notAllowed)
         }
 
@@ -67,7 +67,7 @@ extension DataPlaneTests {
             #expect(callee.requests.allSatisfy { $0.body == body && $0.trailers.contains("x-sum: 1") } && callee.requests.count == 20)
             #expect(callee.connectionCount == 1)
             let refused = try #require(caller.ask("POST \(claim)", body: [1]))
-            #expect(refused.head.hasPrefix("HTTP/1.1 502") || refused.reset != nil)
+            #expect(refused.head.hasPrefix("HTTP/1.1 403") || refused.reset != nil)
             #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .denied)
             #expect(!callee.requests.contains { $0.line.contains("claim") })
             #expect(caller.ask("GET /internal/v1/callee/balance")?.head.hasPrefix("HTTP/1.1 200") == true, "over another connection")
@@ -81,7 +81,7 @@ extension DataPlaneTests {
             #expect(try HTTPCaller(mesh).ask("GET /", upgrade)?.status == 200)
             #expect(callee.requests.first?.field("upgrade") == [])
             let lax = try await disagreeing(callee, TwoNodes.allowing(denied: ["x"]) { _ in })
-            #expect(try HTTPCaller(lax).ask("GET /", upgrade)?.status == 502)
+            #expect(try HTTPCaller(lax).ask("GET /", upgrade)?.status == 403)
             #expect(callee.requests.count == 1)
         }
 

@@ -20,14 +20,15 @@ final class TwoNodes: Sendable {
 
     let source: TestNode
     let destination: TestNode
-    private let identities: IdentityStore
+    private let stores: Mutex<IdentityStore>
+    private let lifetime: Duration
     private let applicationProtocol: ApplicationProtocol
     private let isLocal: Bool
     private let versions: [String]
     private let trials: [SocketAddress]
     private let endpoints: Mutex<[SocketAddress]>
     private let policies: Mutex<PolicySet>
-    private let destinationPolicy: PolicySet?
+    private let destinationPolicy: Mutex<PolicySet?>
     private let wayIn: SocketAddress?
     private let generation = Atomic<UInt64>(0)
     private let revoked = Mutex(RevokedSerials.none)
@@ -41,21 +42,22 @@ final class TwoNodes: Sendable {
     ///   - wayIn: where the first node dials the second; nil for the second's own address.
     ///   - globalRates: of the first node.
     ///   - trials: where `trial` answers, on the callee's node.
+    ///   - lifetime: of certificates.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
         destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp,
         isLocal: Bool = false, versions: [String] = [], destinationPolicy: PolicySet? = nil, wayIn: SocketAddress? = nil,
-        globalRates: GlobalRates? = nil, trials: [SocketAddress] = []
+        globalRates: GlobalRates? = nil, trials: [SocketAddress] = [],
+        lifetime: Duration = IdentityStore.defaultLifetime
     ) async throws {
+        self.lifetime = lifetime
         self.trials = trials
-        self.destinationPolicy = destinationPolicy
+        self.destinationPolicy = Mutex(destinationPolicy)
         self.wayIn = wayIn
         self.versions = versions
         self.applicationProtocol = applicationProtocol
         self.isLocal = isLocal
-        let directory = try Scratch.directory()
-        let authority = try EmbeddedCA.open(directory: directory, trustDomain: Self.trustDomain)
-        identities = IdentityStore(authority: authority, trustDomain: Self.trustDomain)
+        stores = Mutex(try Self.newStore(lifetime))
         source = try TestNode("one", options: sourceOptions, globalRates: globalRates)
         destination = try TestNode("two", options: destinationOptions)
         self.endpoints = Mutex(endpoints)
@@ -88,8 +90,27 @@ final class TwoNodes: Sendable {
         return PolicySet([policy, callees], namespace: "default")
     }
 
-    func replace(policy: PolicySet? = nil, endpoints: [SocketAddress]? = nil) async throws {
+    private var identities: IdentityStore { stores.withLock { $0 } }
+
+    /// With an authority of its own.
+    private static func newStore(_ lifetime: Duration) throws -> IdentityStore {
+        let authority = try EmbeddedCA.open(directory: try Scratch.directory(), trustDomain: trustDomain)
+        return IdentityStore(authority: authority, trustDomain: trustDomain, lifetime: lifetime)
+    }
+
+    /// Another authority takes the place of the present one, whose certificates nobody trusts from now on.
+    func replaceAuthority() async throws {
+        let store = try Self.newStore(lifetime)
+        stores.withLock { $0 = store }
+        try await publish()
+    }
+
+    /// - Parameter destinationPolicy: of the second node alone.
+    func replace(
+        policy: PolicySet? = nil, destinationPolicy: PolicySet? = nil, endpoints: [SocketAddress]? = nil
+    ) async throws {
         if let policy { policies.withLock { $0 = policy } }
+        if let destinationPolicy { self.destinationPolicy.withLock { $0 = destinationPolicy } }
         if let endpoints { self.endpoints.withLock { $0 = endpoints } }
         try await publish()
     }
@@ -124,7 +145,7 @@ final class TwoNodes: Sendable {
         let here = Node(locality: node.locality, tunnel: node.tunnel)
         var parts = SnapshotParts(
             generation: generation, node: here, trustDomain: Self.trustDomain, clusterDomain: "cluster.local",
-            policy: (node === destination ? destinationPolicy : nil) ?? policies.withLock { $0 })
+            policy: (node === destination ? destinationPolicy.withLock { $0 } : nil) ?? policies.withLock { $0 })
         parts.revoked = revoked.withLock { $0 }
         func endpoint(_ address: SocketAddress, version: String = "") -> Endpoint {
             Endpoint(

@@ -29,6 +29,35 @@ package func destroySockets(
     }
 }
 
+/// Ends both ends of direct connections, as far as they lie in this namespace. Each is destroyed by the cookie that it was found with: an address
+/// alone could mean a listener by then.
+/// - Returns: how many connections had an end here that was ended.
+package func destroySockets(of flows: [DirectFlow], in namespace: borrowing NetworkNamespace) throws(KernelError) -> Int {
+    let ends = Set(flows.map { SocketEnds(local: $0.source, remote: $0.endpoint) })
+    do throws(SystemError) {
+        return try namespace.enter { () throws(SystemError) in
+            let inventory = try SocketInventory()
+            var ended: Set<SocketEnds> = []
+            for socket in try inventory.connected(.stream) {
+                let own = SocketEnds(local: socket.local, remote: socket.remote)
+                guard let flow = [own, own.reversed].first(where: ends.contains) else { continue }
+                if try inventory.destroy(socket) { ended.insert(flow) }
+            }
+            return ended.count
+        }
+    } catch {
+        throw KernelError("end direct connections: \(error.call) \(error.subject)", code: error.code)
+    }
+}
+
+/// A connection as one of its sockets sees it.
+private struct SocketEnds: Hashable {
+    let local: SocketAddress
+    let remote: SocketAddress
+
+    var reversed: SocketEnds { SocketEnds(local: remote, remote: local) }
+}
+
 /// A cgroup with everything below it: the ids, and the sockets of its processes.
 private struct CgroupMembers {
     private(set) var cgroups: Set<UInt64> = []

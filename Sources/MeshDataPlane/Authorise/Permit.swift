@@ -47,6 +47,11 @@ extension Worker {
         return service.traffic.identity.header != .none && service.applicationProtocol.mayBeHTTP
     }
 
+    /// The same, by the rules of this moment.
+    func isRestricted(from source: ServiceID, to destination: ServiceID) -> Bool {
+        snapshot.map { looksIntoRequests(from: source, to: destination, in: $0) } ?? false
+    }
+
     /// `.none` when the caller may ask for what stands at `target`.
     func verdict(
         from source: ServiceID, to service: SnapshotService, on target: UnsafeRawBufferPointer, in snapshot: Snapshot

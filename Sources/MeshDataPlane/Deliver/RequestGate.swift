@@ -129,8 +129,7 @@ extension Worker {
     }
 
     private func refuseGated(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) -> ByteQueue? {
-        flow.pointee.near.abort()
-        finish(handle, flow, .refused, reason)
+        withdraw(handle, flow, .refused, reason)
         return nil
     }
 }

@@ -47,6 +47,7 @@ extension Worker {
     ) -> (permit: Permit?, delivery: Snapshot.Delivery?, reason: DenialReason) {
         guard let snapshot else { return (nil, nil, .draining) }
         guard tunnel.peer != .none else { return (nil, nil, .peerIdentity) }
+        guard !tunnel.validity.isOver(wallMilliseconds) else { return (nil, nil, .certificateExpired) }
         guard tunnel.local != .none, let delivery = snapshot.delivery(authority), delivery.service == tunnel.local else {
             return (nil, nil, .notAnEndpoint)
         }
@@ -75,6 +76,22 @@ extension Worker {
         finish(handle, flow, .refused, reason)
     }
 
+    /// Ends a stream that the rules do not permit, or no longer. The caller's node learns that it was not the endpoint that failed.
+    func withdraw(
+        _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ ending: FlowRecord.Ending, _ reason: DenialReason
+    ) {
+        removeGate(flow)
+        if flow.pointee.stream != 0, let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee {
+            tunnel.session?.reset(StreamID(rawValue: flow.pointee.stream), .permitWithdrawn)
+            flow.pointee.streamEnded = true
+            markDirty(tunnel)
+        }
+        // First, as what waits counts against the tunnel's window.
+        leaveTunnel(flow)
+        flow.pointee.near.abort()
+        finish(handle, flow, ending, reason)
+    }
+
     /// The callee accepted: 200, and bytes flow.
     func acceptStream(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
         guard let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee, let session = tunnel.session else { return }
@@ -99,7 +116,7 @@ extension Worker {
     /// DESIGN: 401 denied, 503 unreachable, 400 malformed.
     private static func status(_ reason: DenialReason) -> Int {
         switch reason {
-        case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload: 401
+        case .notAllowed, .denied, .peerIdentity, .peerUnverified, .certificateExpired, .unknownWorkload: 401
         case .malformedRequest: 400
         default: 503
         }

@@ -46,7 +46,7 @@ package struct OwnAnswer {
     /// RFC 9110 §15, RFC 6585 §4.
     static func status(of reason: DenialReason) -> Int {
         switch reason {
-        case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload: 403
+        case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload, .permitWithdrawn: 403
         case .rateLimited: 429
         case .deadlineExceeded, .endpointTimeout, .idleTimeout: 504
         case .noEndpoint, .overloaded, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable, .endpointNotReady: 503

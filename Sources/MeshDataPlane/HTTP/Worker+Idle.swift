@@ -55,7 +55,10 @@ extension Worker {
         scheduleTime(handle, flow)
     }
 
-    private func cut(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+    /// Ends a flow of bytes by a reset at both ends.
+    func cut(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
+        // First, as what waits counts against the tunnel's window.
+        leaveTunnel(flow)
         flow.pointee.near.abort()
         flow.pointee.far.abort()
         finish(handle, flow, .reset, reason)

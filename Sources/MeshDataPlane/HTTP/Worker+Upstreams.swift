@@ -35,9 +35,10 @@ extension Worker {
         return nil
     }
 
-    /// The node at the other end of its tunnel is about to end, or to close the tunnel.
+    /// The node at the other end of its tunnel is about to end, or to close the tunnel; or the rules that it was opened under are gone.
     func isGoingAway(_ flow: UnsafeMutablePointer<Flow>) -> Bool {
-        flow.pointee.kind == .outgoing && tunnels.find(flow.pointee.tunnel)?.pointee.isDraining == true
+        if flow.pointee.isOutdated { return true }
+        return flow.pointee.kind == .outgoing && tunnels.find(flow.pointee.tunnel)?.pointee.isDraining == true
     }
 
     func isQuiet(_ socket: Int32) -> Bool {
@@ -64,6 +65,7 @@ extension Worker {
     ) -> (SlabHandle, UnsafeMutablePointer<Flow>)? {
         var flow = Flow(carriesLocally ? .local : .outgoing, started: now)
         flow.record = caller.pointee.exchange.record
+        flow.isRestricted = isRestricted(from: flow.record.source, to: flow.record.destination)
         // The caller's own port is for its own requests: it can be bound once towards one endpoint.
         if key.isShadow { flow.record.sourceAddress = SocketAddress(ip: key.sourceIP, port: 0) }
         flow.attemptStarted = now

@@ -56,6 +56,14 @@ struct Flow: BitwiseCopyable {
     /// Of a connection that changed its protocol: whether anything moves, and when it ends at the latest.
     var idle = IdleWatch.off
     var until = UInt64.max
+    /// What the log says of it when it ends by a reset.
+    var resetReason = DenialReason.reset
+    /// Since when its endpoint is nobody's on this node; 0 while it is one.
+    var orphanedSince: UInt64 = 0
+    /// It carries requests, and was opened under rules on single operations.
+    var isRestricted = false
+    /// It carries requests, and takes no more of them: the rules that it was opened under are gone.
+    var isOutdated = false
     /// The endpoint that the caller named; nil for any of the service.
     var named: SocketAddress?
     var record = FlowRecord()

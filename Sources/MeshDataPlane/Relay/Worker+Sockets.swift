@@ -102,7 +102,9 @@ extension Worker {
 
     /// A reset came from one side: the other gets what was received before, then a reset.
     func beginReset(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>) {
-        if flow.pointee.upstream != .none { return upstreamLost(handle, flow, .endpointClosed) }
+        if flow.pointee.upstream != .none {
+            return upstreamLost(handle, flow, flow.pointee.resetReason == .reset ? .endpointClosed : flow.pointee.resetReason)
+        }
         if flow.pointee.ends { return forget(handle, flow) }
         flow.pointee.stage = .resetting
         flow.pointee.attemptStarted = now
@@ -115,7 +117,7 @@ extension Worker {
         guard !isDrained, now &- flow.pointee.attemptStarted < Self.lingerLimit else {
             flow.pointee.near.abort()
             flow.pointee.far.abort()
-            return finish(handle, flow, .reset, .reset)
+            return finish(handle, flow, .reset, flow.pointee.resetReason)
         }
         lingerDeadlines.schedule(handle, now: now)
     }

@@ -125,10 +125,14 @@ extension Worker {
 
     func streamReset(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ code: HBONEErrorCode) {
         flow.pointee.streamEnded = true
-        if flow.pointee.kind == .outgoing, flow.pointee.stage == .connecting {
-            return attemptFailed(handle, flow, code == .refusedStream ? .draining : .endpointRefused)
+        guard flow.pointee.kind == .outgoing else { return beginReset(handle, flow) }
+        if code == .permitWithdrawn { flow.pointee.resetReason = .permitWithdrawn }
+        guard flow.pointee.stage == .connecting else { return beginReset(handle, flow) }
+        switch code {
+        case .refusedStream: attemptFailed(handle, flow, .draining)
+        case .permitWithdrawn: attemptFailed(handle, flow, .permitWithdrawn)
+        default: attemptFailed(handle, flow, .endpointRefused)
         }
-        beginReset(handle, flow)
     }
 
     /// Both directions of the stream have ended.

@@ -47,6 +47,12 @@ final class Tunnel {
     /// The verified peer, as a number of this node; set when TLS is up.
     var peer = ServiceID.none
     var local = ServiceID.none
+    /// Set when TLS is up.
+    var validity = TunnelValidity.unbounded
+    /// The authorities that the peer's chain was last checked against.
+    var trust: TrustBundle?
+    /// Since when the registry has no endpoint behind it; 0 while it has.
+    var orphanedSince: UInt64 = 0
     var lastHeard: UInt64
     var lastUsed: UInt64
     var pingSent: UInt64 = 0

@@ -37,8 +37,8 @@ extension Worker {
     private func lease(_ key: TunnelKey, _ credential: TLSCredential, _ service: ServiceIdentity) -> Lease {
         if let handle = pool[key], let tunnel = tunnels.find(handle)?.pointee {
             let isCurrent = tunnel.credential === credential
-            if !isCurrent { drain(tunnel) }
-            if isCurrent, !tunnel.isDraining, tunnel.hasRoom { return .tunnel(tunnel) }
+            if !isCurrent || tunnel.validity.isOver(wallMilliseconds) { leaveGently(tunnel) }
+            if !tunnel.isDraining, tunnel.hasRoom { return .tunnel(tunnel) }
             pool[key] = nil
         }
         return connect(key, credential, service)

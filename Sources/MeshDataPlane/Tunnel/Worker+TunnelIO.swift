@@ -96,6 +96,8 @@ extension Worker {
         tunnel.stage = .open
         tunnel.peer = snapshot?.identifier(peer.service) ?? .none
         tunnel.local = tunnel.tls.localIdentity.flatMap { snapshot?.identifier($0.service) } ?? .none
+        tunnel.validity = TunnelValidity(end: tunnel.tls.ends, now: wallMilliseconds, isClient: tunnel.isClient)
+        tunnel.trust = tunnel.tls.trust
         var limits = HBONELimits()
         limits.maximumStreams = shared.options.maximumTunnelStreams
         tunnel.session = HBONESession(

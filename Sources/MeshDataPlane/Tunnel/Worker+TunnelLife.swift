@@ -77,19 +77,20 @@ extension Worker {
             flow.pointee.tunnel = .none
             attemptFailed(waiting, flow, reason)
         }
-        if wasOpen { resetStreams(of: handle) }
+        if wasOpen { resetStreams(of: handle, reason) }
         tunnels.remove(handle)
     }
 
-    private func resetStreams(of tunnel: SlabHandle) {
+    private func resetStreams(of tunnel: SlabHandle, _ reason: DenialReason) {
         var orphans: [SlabHandle] = []
         flows.forEach { handle, flow in if flow.pointee.tunnel == tunnel { orphans.append(handle) } }
         for handle in orphans {
             guard let flow = flows.find(handle) else { continue }
             flow.pointee.tunnel = .none
             flow.pointee.stream = 0
+            if reason.endsTrust { flow.pointee.resetReason = reason }
             if flow.pointee.stage == .connecting, flow.pointee.kind == .outgoing {
-                attemptFailed(handle, flow, .tunnelFailed)
+                attemptFailed(handle, flow, reason.endsTrust ? reason : .tunnelFailed)
             } else if flow.pointee.stage != .resetting {
                 beginReset(handle, flow)
             }
@@ -162,5 +163,15 @@ extension Worker {
         flow.pointee.stage = .relaying
         flow.pointee.record.reason = .none
         startReadingCaller(handle, flow)
+    }
+}
+
+extension DenialReason {
+    /// A tunnel that ends so did not break: what entitled its ends to it is gone, as the log of each flow says.
+    fileprivate var endsTrust: Bool {
+        switch self {
+        case .certificateExpired, .certificateRevoked, .permitWithdrawn, .peerUnverified, .peerIdentity: true
+        default: false
+        }
     }
 }

@@ -16,6 +16,8 @@ package struct HBONEErrorCode: Hashable, Sendable, BitwiseCopyable, RawRepresent
     /// The TCP connection behind the tunnel was reset or failed (RFC 9113 §8.5).
     package static let connectError = HBONEErrorCode(rawValue: 0xa)
     package static let enhanceYourCalm = HBONEErrorCode(rawValue: 0xb)
+    /// INADEQUATE_SECURITY. Of a stream in a tunnel: the callee's node does not permit it, or no longer; the endpoint did not fail.
+    package static let permitWithdrawn = HBONEErrorCode(rawValue: 0xc)
 
     /// True only when the peer promises that no byte reached the endpoint (RFC 9113 §8.7).
     package var isSafeToRetry: Bool { self == .refusedStream }
@@ -32,6 +34,7 @@ package struct HBONEErrorCode: Hashable, Sendable, BitwiseCopyable, RawRepresent
         case .cancel: "CANCEL"
         case .connectError: "CONNECT_ERROR"
         case .enhanceYourCalm: "ENHANCE_YOUR_CALM"
+        case .permitWithdrawn: "INADEQUATE_SECURITY"
         default: "ERROR_\(rawValue)"
         }
     }

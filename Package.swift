@@ -36,6 +36,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let httpClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -103,10 +104,12 @@ let package = Package(
                 nioPosix,
                 nioSSL,
             ]),
-        mesh("MeshAdmin", ["MeshTypes", "MeshSystem", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
+        mesh(
+            "MeshAdmin",
+            ["MeshTypes", "MeshSystem", "MeshRuntime", "MeshTelemetry", hummingbird, httpClient, logging, nioCore, nioHTTP1, nioPosix]),
         mesh(
             "MeshAuthority",
-            ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAdmin", hummingbird, httpClient, nioCore, nioSSL, logging]),
+            ["MeshTypes", "MeshTLS", "MeshIdentity", "MeshAdmin", hummingbird, httpClient, nioCore, nioSSL, nioTLS, logging]),
         mesh(
             "MeshControl",
             [

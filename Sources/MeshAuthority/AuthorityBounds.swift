@@ -1,7 +1,18 @@
+internal import NIOCore
+
 /// What nodes may take of an authority, and an authority of its nodes.
 package enum AuthorityBounds {
-    /// Each node holds one that waits for changes, and opens one per certificate.
+    /// Of nodes and authorities that have shown their certificate: each node holds one that waits for changes, and opens one per certificate.
     static let connections = 2048
+    /// Of those, of one node.
+    static let perNode = 256
+    /// Connections that have shown no certificate, joining nodes among them; those of one address (IPv6: of one /64) among them.
+    static let arrivals = 1024
+    static let perAddress = 256
+    /// How long such a connection lasts at most; less when there are many: then the oldest that said nothing gives way.
+    static let arrivalTime = TimeAmount.seconds(10)
+    /// Connections that the kernel keeps until they are accepted.
+    static let backlog = 4096
     /// Bytes of a question.
     static let question = 16 << 10
     /// Bytes of an answer: roots, and at most `RevocationRecord.maximumCertificates` serials.

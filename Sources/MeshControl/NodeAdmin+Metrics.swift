@@ -41,6 +41,8 @@ extension NodeAdmin {
             single("myelin_flows", "Flows that the daemon carries now.", .gauge, live),
             single("myelin_tunnels", "Tunnels open now.", .gauge, total(\.tunnels)),
             single("myelin_captured_connections_total", "Captured connections that were accepted.", .counter, total(\.accepted)),
+            single("myelin_handshakes", "Connections to the tunnel's port without a certificate yet.", .gauge, total(\.arrivals)),
+            refusedHandshakes(total),
             single("myelin_tunnels_opened_total", "Tunnels that were established.", .counter, total(\.tunnelsOpened)),
             single("myelin_tunnels_failed_total", "Tunnels that could not be established, or broke.", .counter, total(\.tunnelsFailed)),
             single(
@@ -63,6 +65,16 @@ extension NodeAdmin {
                         labels: [MetricSample.Label("worker", "\(worker)")], value: Double(counters.longestTurn) / 1_000_000_000)
                 }),
         ]
+    }
+
+    private func refusedHandshakes(_ total: ((WorkerCounters) -> UInt64) -> UInt64) -> MetricFamily {
+        let causes: [(String, UInt64)] = [
+            ("displaced", total { $0.handshakesDisplaced }), ("timeout", total { $0.handshakesTimedOut }),
+            ("peer_share", total { $0.peerTunnelsRefused }),
+        ]
+        return MetricFamily(
+            name: "myelin_handshakes_refused_total", help: "Connections to the tunnel's port that were ended for want of a place or of time.",
+            kind: .counter, samples: causes.map { MetricSample(labels: [MetricSample.Label("cause", $0.0)], value: Double($0.1)) })
     }
 
     private func snapshotFamily(_ times: SnapshotTimes) -> MetricFamily {

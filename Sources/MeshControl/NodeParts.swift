@@ -208,10 +208,12 @@ struct NodeParts {
                     connection: FileDescriptor(owning: socket), server: record.destination, workload: record.workload,
                     service: record.service, namespace: record.namespace)
             },
-            report: { failure, peer in
+            report: { failure, peer, count in
                 log.warning(
-                    "tunnel refused",
-                    metadata: ["reason": "\(failure.reason.code)", "detail": "\(failure.detail)", "peer": "\(peer)"])
+                    count > 1 ? "tunnels refused" : "tunnel refused",
+                    metadata: [
+                        "reason": "\(failure.reason.code)", "detail": "\(failure.detail)", "peer": "\(peer)", "count": "\(count)",
+                    ])
             }, breakerReport: { breakers.note($0, $1) }, healthReport: { journal.note($0) }, globalRates: globalRates)
     }
 

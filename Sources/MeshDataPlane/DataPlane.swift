@@ -20,7 +20,7 @@ package final class DataPlane: Sendable {
     ///   - globalRates: leases of the limits that all nodes share; nil enforces them on this node alone.
     package init(
         options: DataPlaneOptions, rings: [FlowRing], origin: @escaping OriginLookup,
-        nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _ in },
+        nameConnection: NameConnectionHandler? = nil, report: @escaping HandshakeReport = { _, _, _ in },
         breakerReport: @escaping BreakerReport = { _, _ in }, healthReport: @escaping HealthReport = { _ in },
         globalRates: GlobalRates? = nil
     ) throws(SystemError) {

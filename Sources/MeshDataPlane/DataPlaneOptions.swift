@@ -3,16 +3,18 @@ package struct DataPlaneOptions: Sendable {
     package var workers = 2
     /// Flows that one worker carries at a time; a connection beyond is reset (`overloaded`).
     package var maximumFlows = 1 << 17
-    /// Tunnels of one worker, both directions; beyond, new ones are refused.
-    package var maximumTunnels = 4096
+    /// Tunnels of one worker; beyond, new ones are refused.
+    package var tunnels = TunnelPlaces.Bounds()
     /// Streams of one tunnel, as told to the peer and as opened at most; a worker opens another tunnel for more.
     package var maximumTunnelStreams: UInt32 = 4096
     /// From the caller's connect until the callee's endpoint has accepted, all attempts together: one attempt.
     package var connectTimeout = Duration.seconds(5)
     /// What the callee's node leaves to its endpoint of that: it ends the attempt before the caller's node does, so that both can say why.
     package var deliveryTimeout: Duration { connectTimeout * 4 / 5 }
-    /// From a tunnel's TCP connect until TLS is up.
+    /// From a tunnel's TCP connect until TLS is up, where this node opens it.
     package var handshakeTimeout = Duration.seconds(5)
+    /// How long a peer that connects may take to show its certificate. Less when many do: then the oldest that said nothing gives way.
+    package var arrivalTimeout = Duration.seconds(3)
     /// A tunnel without streams is closed after this.
     package var idleTimeout = Duration.seconds(90)
     /// An idle tunnel is asked for a sign of life at this interval; without an answer until the next it is closed.

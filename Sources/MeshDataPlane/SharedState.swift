@@ -39,8 +39,9 @@ final class SharedState: Sendable {
 /// Takes over a captured connection to port 53 (DNS over TCP); it owns the descriptor from then on.
 package typealias NameConnectionHandler = @Sendable (_ socket: Int32, _ record: CaptureRecord) -> Void
 
-/// Told of every tunnel whose TLS failed: why, in an operator's words, and the peer's address (port 0 when this node was the client).
-package typealias HandshakeReport = @Sendable (_ failure: TLSFailure, _ peer: SocketAddress) -> Void
+/// Told of tunnels that were refused: why, in an operator's words, and the peer's address (port 0 when this node was the client). Of many from
+/// one address the first few are told one by one, and then at intervals how many more there were (`HandshakeJournal`).
+package typealias HandshakeReport = @Sendable (_ failure: TLSFailure, _ peer: SocketAddress, _ count: Int) -> Void
 
 /// Told when a breaker of a service, or of one of its endpoints, changes.
 package typealias BreakerReport = @Sendable (_ service: ServiceID, _ event: BreakerEvent) -> Void
@@ -105,6 +106,11 @@ package struct WorkerCounters: Sendable {
     package var tunnelsFailed: UInt64 = 0
     package var tunnelsRevoked: UInt64 = 0
     package var tunnelsExpired: UInt64 = 0
+    /// Connections to the tunnels' port that have not shown a certificate, now.
+    package var arrivals: UInt64 = 0
+    package var handshakesDisplaced: UInt64 = 0
+    package var handshakesTimedOut: UInt64 = 0
+    package var peerTunnelsRefused: UInt64 = 0
     package var withoutRecord: UInt64 = 0
     package var descriptorsExhausted: UInt64 = 0
     package var requests: UInt64 = 0

@@ -127,7 +127,8 @@ extension Worker {
     }
 
     func publishCounters() {
-        counters.tunnels = UInt64(tunnels.count)
+        counters.tunnels = UInt64(tunnels.count - places.arrivals.count)
+        counters.arrivals = UInt64(places.arrivals.count)
         let now = counters
         published.withLock { $0 = now }
     }

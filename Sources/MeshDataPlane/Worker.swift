@@ -55,6 +55,8 @@ final class Worker: @unchecked Sendable {
     var early: [WorkerMessage] = []
     var namespaces: [NamespaceIndex: NamespaceBox] = [:]
     var pool: [TunnelKey: SlabHandle] = [:]
+    var places: TunnelPlaces
+    var handshakes = HandshakeJournal()
     /// Tunnels with something to send at the end of this batch.
     var dirty: [SlabHandle] = []
     /// Sessions of HTTP/2 with something to send at the end of this batch.
@@ -68,6 +70,7 @@ final class Worker: @unchecked Sendable {
     var connectDeadlines: DeadlineQueue
     var deliveryDeadlines: DeadlineQueue
     var handshakeDeadlines: DeadlineQueue
+    var arrivalDeadlines: DeadlineQueue
     var keepaliveDeadlines: DeadlineQueue
     var lingerDeadlines: DeadlineQueue
     var callerSessionDeadlines = DeadlineQueue(delay: Worker.sessionCheck)
@@ -118,7 +121,8 @@ final class Worker: @unchecked Sendable {
         home = try NetworkNamespace.current()
         let options = shared.options
         flows = Slab(capacity: options.maximumFlows)
-        tunnels = Slab(capacity: options.maximumTunnels)
+        tunnels = Slab(capacity: options.tunnels.total)
+        places = TunnelPlaces(options.tunnels)
         callers = Slab(capacity: options.maximumFlows)
         gates = Slab(capacity: options.maximumFlows)
         upstreams = Slab(capacity: options.maximumFlows)
@@ -127,6 +131,7 @@ final class Worker: @unchecked Sendable {
         connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
         deliveryDeadlines = DeadlineQueue(delay: options.deliveryTimeout)
         handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)
+        arrivalDeadlines = DeadlineQueue(delay: options.arrivalTimeout)
         keepaliveDeadlines = DeadlineQueue(delay: options.keepalive)
         lingerDeadlines = DeadlineQueue(delay: .milliseconds(10))
         reserve = open("/dev/null", O_RDONLY | O_CLOEXEC)
@@ -188,6 +193,7 @@ final class Worker: @unchecked Sendable {
         while let handle = connectDeadlines.popDue(now: now) { connectTimedOut(handle) }
         while let handle = deliveryDeadlines.popDue(now: now) { deliveryTimedOut(handle) }
         while let handle = handshakeDeadlines.popDue(now: now) { handshakeTimedOut(handle) }
+        while let handle = arrivalDeadlines.popDue(now: now) { arrivalTimedOut(handle) }
         while let handle = keepaliveDeadlines.popDue(now: now) { keepAlive(handle) }
         while let handle = lingerDeadlines.popDue(now: now) { lingered(handle) }
         while let handle = idleDeadlines.popDue(now: now) { idleTimedOut(handle) }
@@ -201,6 +207,7 @@ final class Worker: @unchecked Sendable {
         finishBatch()
         if now &- publishedAt > Self.publishInterval {
             publishedAt = now
+            writeRemainders()
             counters.longestTurn = turns.value
             publishCounters()
         }

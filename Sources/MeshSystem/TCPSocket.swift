@@ -91,9 +91,14 @@ extension TCPSocket {
 
     /// Closes with a reset instead of a FIN; what was not sent is dropped.
     package static func abort(_ socket: Int32) {
+        resetOnClose(socket)
+        close(socket)
+    }
+
+    /// Whoever closes it later resets the connection.
+    package static func resetOnClose(_ socket: Int32) {
         var option = linger(l_onoff: 1, l_linger: 0)
         _ = setsockopt(socket, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
-        close(socket)
     }
 
     /// Bytes that the peer's kernel has not acknowledged.

@@ -47,6 +47,8 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case forgedIdentity = 100
     case certificateExpired = 95
     case permitWithdrawn = 96
+    case shareExhausted = 97
+    case handshakeLimit = 98
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -95,6 +97,8 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .forgedIdentity: "forged_identity"
         case .certificateExpired: "certificate_expired"
         case .permitWithdrawn: "permit_withdrawn"
+        case .shareExhausted: "share_exhausted"
+        case .handshakeLimit: "handshake_limit"
         }
     }
 

@@ -28,6 +28,10 @@ package struct FlowRecord: Sendable, BitwiseCopyable {
     /// The peer's identity was proved: by its certificate (tunnel) or by this kernel (local, direct).
     package var identityVerified = false
     package var isUDP = false
+    /// Counted and not written: one of many of its kind.
+    package var isUnwritten = false
+    /// Of a line that stands for others: how many were counted and not written before it. It is not counted itself.
+    package var repeats: UInt32 = 0
     /// What was asked and answered, when the record stands for an HTTP request.
     package var request = RequestFacts()
 

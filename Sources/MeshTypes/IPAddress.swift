@@ -55,6 +55,9 @@ package struct IPAddress: Hashable, Sendable, BitwiseCopyable, CustomStringConve
         !isLoopback && !isLinkLocal && !isMulticast && self != .v6Any && !(isV4 && (v4 >> 24 == 0 || v4 == .max))
     }
 
+    /// What stands for one party in bounds per source: the address itself, and of IPv6 its /64, as whoever has one address has all of those.
+    package var site: IPAddress { isV4 ? self : IPAddress(high: high, low: 0) }
+
     /// 16 bytes, network order.
     package var bytes: (UInt64, UInt64) { (high.bigEndian, low.bigEndian) }
 

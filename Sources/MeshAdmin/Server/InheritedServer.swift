@@ -15,16 +15,10 @@ struct InheritedServer: Service {
 
     /// Until the service is told to shut down.
     func run() async throws {
-        let channel = HTTP1Channel(responder: Self.answer(responder, log), configuration: ServerBounds.channel())
+        let reception = Reception(total: ServerBounds.connections, perSource: ServerBounds.perUser)
+        let channel = ServerBounds.channel(Self.answer(responder, log), reception, ConnectionSource.user)
         let log = log
         let server = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .serverChannelInitializer { server in
-                server.eventLoop.makeCompletedFuture {
-                    let bound = AvailableConnectionsChannelHandler(
-                        delegate: MaximumAvailableConnections(ServerBounds.connections, logger: log))
-                    try server.pipeline.syncOperations.addHandler(bound)
-                }
-            }
             .childChannelOption(ChannelOptions.allowRemoteHalfClosure, value: true)
             .bind(socket) { channel.setup(channel: $0, logger: log) }
         listening()

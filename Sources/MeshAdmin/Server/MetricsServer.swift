@@ -23,8 +23,8 @@ package struct MetricsServer: Sendable {
         quiet.logLevel = .warning
         let asked = address.port
         let application = Application(
-            router: routes(), server: ServerBounds.server(),
-            configuration: ServerBounds.configuration(.hostname(address.ip.description, port: Int(asked)), log: quiet),
+            router: routes(), server: ServerBounds.server(perSource: ServerBounds.connections, ConnectionSource.anybody),
+            configuration: ServerBounds.configuration(.hostname(address.ip.description, port: Int(asked))),
             onServerRunning: { listening($0.localAddress?.port.map { UInt16(truncatingIfNeeded: $0) } ?? asked) }, logger: quiet)
         do {
             try await GracefulServing.run(application, log: quiet)

@@ -1,13 +1,16 @@
 internal import Hummingbird
 internal import HummingbirdCore
-internal import Logging
 internal import NIOCore
 
 /// What a reader may take of the daemon, on the status socket and on the metrics port alike.
 enum ServerBounds {
-    /// Further connections wait in the backlog.
-    static let connections = 64
-    /// A connection without a request is closed after this.
+    /// Of one server; beyond, the one that was not heard for longest gives way.
+    static let connections = 256
+    /// Of one user of the status socket: who opens more closes the own ones.
+    static let perUser = 32
+    /// A connection that says nothing at all is closed after this.
+    static let silence = TimeAmount.seconds(10)
+    /// A connection between two requests is closed after this.
     static let idle = TimeAmount.seconds(60)
     /// Bytes of a request's header.
     static let header = 16 * 1024
@@ -15,16 +18,25 @@ enum ServerBounds {
     static let flows = 4096
     static let flowsUnlessAsked = 100
 
-    static func server() -> HTTPServerBuilder { .http1(configuration: channel()) }
+    /// - Parameter source: whose a connection is.
+    static func server(perSource: Int, _ source: @escaping @Sendable (any Channel) -> String) -> HTTPServerBuilder {
+        let reception = Reception(total: connections, perSource: perSource)
+        return HTTPServerBuilder { responder in channel(responder, reception, source) }
+    }
 
-    static func channel() -> HTTP1Channel.Configuration {
+    static func channel(
+        _ responder: @escaping HTTPChannelHandler.Responder, _ reception: Reception, _ source: @escaping @Sendable (any Channel) -> String
+    ) -> BoundedChannel {
+        BoundedChannel(base: HTTP1Channel(responder: responder, configuration: decoder()), reception: reception, source: source)
+    }
+
+    private static func decoder() -> HTTP1Channel.Configuration {
         var configuration = HTTP1Channel.Configuration(idleTimeout: idle)
         configuration.httpDecoder = .init(maxHeaderFieldSize: header, maxHeaderListSize: header, maxHeaderFieldCount: 100)
         return configuration
     }
 
-    static func configuration(_ address: BindAddress, log: Logger) -> ApplicationConfiguration {
-        ApplicationConfiguration(
-            address: address, serverName: "myelind", availableConnectionsDelegate: .maximum(connections, logger: log))
+    static func configuration(_ address: BindAddress) -> ApplicationConfiguration {
+        ApplicationConfiguration(address: address, serverName: "myelind")
     }
 }

@@ -47,8 +47,8 @@ package struct StatusServer: Sendable {
         let published = Mutex<Result<SocketFile.Identity, SocketFileFailure>?>(nil)
         defer { if case .success(let identity) = published.withLock(\.self) { file.remove(identity) } }
         let application = Application(
-            router: routes(), server: ServerBounds.server(),
-            configuration: ServerBounds.configuration(.unixDomainSocket(path: file.privatePath), log: quiet),
+            router: routes(), server: ServerBounds.server(perSource: ServerBounds.perUser, ConnectionSource.user),
+            configuration: ServerBounds.configuration(.unixDomainSocket(path: file.privatePath)),
             onServerRunning: { channel in
                 let result = Result { () throws(SocketFileFailure) in try file.publish() }
                 published.withLock { $0 = result }

@@ -36,19 +36,19 @@ package final class AuthorityServer: Sendable {
     package func run(listening: @escaping @Sendable (UInt16) -> Void = { _ in }) async throws {
         var quiet = log
         quiet.logLevel = .error
-        let identity = identity
+        let (identity, places) = (identity, AuthorityPlaces())
         let server = HTTPServerBuilder { responder in
             var configuration = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
             configuration.httpDecoder = .init(
                 maxHeaderFieldSize: AuthorityBounds.question, maxHeaderListSize: AuthorityBounds.question, maxHeaderFieldCount: 100)
-            return GuardedChannel(base: HTTP1Channel(responder: responder, configuration: configuration), identity: identity)
+            return GuardedChannel(base: HTTP1Channel(responder: responder, configuration: configuration), identity: identity, places: places)
         }
         let asked = address.port
         let application = Application(
             router: routes(), server: server,
             configuration: ApplicationConfiguration(
                 address: .hostname(address.ip.description, port: Int(asked)), serverName: "myelind",
-                availableConnectionsDelegate: .maximum(AuthorityBounds.connections, logger: quiet)),
+                backlog: AuthorityBounds.backlog),
             onServerRunning: { listening($0.localAddress?.port.map { UInt16(truncatingIfNeeded: $0) } ?? asked) }, logger: quiet)
         let watch = Task { await self.look() }
         defer { watch.cancel() }

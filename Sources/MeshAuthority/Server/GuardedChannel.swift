@@ -7,16 +7,20 @@ internal import NIOSSL
 struct GuardedChannel<Base: HTTPChannelHandler>: ServerChildChannel {
     let base: Base
     let identity: ServerIdentity
+    let places: AuthorityPlaces
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Base.Value> {
-        let identity = identity
+        let (identity, places) = (identity, places)
         return channel.eventLoop.makeCompletedFuture {
+            let arrival = places.arrival()
+            try channel.pipeline.syncOperations.addHandler(arrival)
             try channel.pipeline.syncOperations.addHandler(
                 NIOSSLServerHandler(
                     context: identity.tls,
                     customVerificationCallback: { chain, promise in
                         promise.succeed(identity.verify(chain) ? .certificateVerified : .failed)
                     }, configuration: .init()))
+            try channel.pipeline.syncOperations.addHandler(GuestHandler(arrival, places))
         }.flatMap { base.setup(channel: channel, logger: logger) }
     }
 

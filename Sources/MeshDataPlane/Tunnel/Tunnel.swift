@@ -28,6 +28,10 @@ final class Tunnel {
     let credential: TLSCredential?
     var session: HBONESession?
     var stage = Stage.connecting
+    /// Nothing has come on it yet; of those that peers opened.
+    var isSilent = false
+    /// Among the worker's tunnels.
+    var place = TunnelPlaces.Place.none
     var isReadable = false
     var isWritable = false
     /// In the worker's list of tunnels to flush.

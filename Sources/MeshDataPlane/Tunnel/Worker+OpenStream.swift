@@ -100,13 +100,16 @@ extension Worker {
     func register(
         _ socket: Int32, _ tls: consuming TLSSession, _ key: TunnelKey?, _ credential: TLSCredential?
     ) -> Tunnel? {
-        guard let handle = tunnels.reserve() else {
+        let place = key == nil ? TunnelPlaces.Place.none : places.takeOwn()
+        guard let place, let handle = tunnels.reserve() else {
+            if let place { places.leave(place) }
             close(socket)
             return nil
         }
         let tunnel = Tunnel(worker: self, handle: handle, socket: socket, tls: tls, key: key, credential: credential)
+        tunnel.place = place
         tunnels.fill(handle, tunnel)
-        handshakeDeadlines.schedule(handle, now: now)
+        if key != nil { handshakeDeadlines.schedule(handle, now: now) }
         watch(socket, .tunnel, handle)
         return tunnel
     }

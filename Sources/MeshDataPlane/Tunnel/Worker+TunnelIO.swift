@@ -36,6 +36,7 @@ extension Worker {
             let count = recv(tunnel.socket, scratch.baseAddress, scratch.count, 0)
             if count > 0 {
                 tunnel.lastHeard = now
+                if tunnel.isSilent { hear(tunnel) }
                 guard process(tunnel, UnsafeRawBufferPointer(rebasing: scratch[..<count])) else { return }
                 // A short read means drained: the next edge tells of more.
                 if count < scratch.count { return }
@@ -67,6 +68,7 @@ extension Worker {
             return false
         }
         if tunnel.session == nil, tunnel.tls.isEstablished {
+            guard welcome(tunnel) else { return false }
             establish(tunnel)
             if !early.isEmpty { failure = tunnel.session?.receive(early.readable, now: now) }
         }

@@ -5,31 +5,8 @@ internal import MeshSystem
 internal import MeshTLS
 internal import MeshTypes
 
-/// Accepting, draining, keeping alive and ending tunnels.
+/// Draining, keeping alive and ending tunnels.
 extension Worker {
-    private static let acceptBatch = 32
-
-    func acceptTunnels(_ slot: UInt64) {
-        guard slot < tunnelListeners.count else { return }
-        let listener = tunnelListeners[Int(slot)].raw
-        for _ in 0..<Self.acceptBatch {
-            let socket = TCPSocket.accept(listener)
-            guard socket >= 0 else {
-                if errno == EINTR { continue }
-                if errno == EMFILE || errno == ENFILE, refuseOne(listener) { continue }
-                return
-            }
-            guard let credentials = snapshot?.serverCredentials else {
-                TCPSocket.abort(socket)
-                continue
-            }
-            TCPSocket.disableDelay(socket)
-            let tls = TLSSession.accepting(credentials)
-            tls.revoked = snapshot?.revoked ?? .none
-            if let tunnel = register(socket, tls, nil, nil) { tunnel.stage = .handshaking }
-        }
-    }
-
     /// The tunnel takes no new streams; it is closed with its last one.
     func drain(_ tunnel: Tunnel) {
         guard !tunnel.isDraining else { return }
@@ -78,6 +55,8 @@ extension Worker {
             attemptFailed(waiting, flow, reason)
         }
         if wasOpen { resetStreams(of: handle, reason) }
+        places.leave(tunnel.place)
+        tunnel.place = .none
         tunnels.remove(handle)
     }
 
@@ -138,8 +117,7 @@ extension Worker {
             record.sourceAddress = TCPSocket.peerAddress(tunnel.socket) ?? record.sourceAddress
             record.destination = tunnel.tls.localIdentity.flatMap { snapshot?.identifier($0.service) } ?? .none
         }
-        ring.push(record)
-        shared.report(failure, record.sourceAddress)
+        journal(&record, failure)
     }
 
     /// The caller's node's answer to a CONNECT.

@@ -33,6 +33,10 @@ extension DenialReason {
         case .endpointTimeout: "the workload did not accept in time; it hangs or its backlog is full"
         case .tunnelFailed: "no tunnel to the other node could be opened; is its daemon alive and its tunnel port reachable"
         case .overloaded: "a bound on connections, streams or buffers was reached; see myelinctl status"
+        case .shareExhausted:
+            "the workload, or the calling service, has its share of the node's connections; myelinctl workloads shows it, close idle ones"
+        case .handshakeLimit:
+            "a peer showed no certificate in time, gave way to others, or has its share of tunnels; look who connects to the tunnel's port"
         case .noRecord: "the kernel programs did not send this connection; somebody dials the capture port directly"
         case .protocolViolation: "the peer broke HTTP/2's rules or flooded it; it is broken or hostile"
         case .draining: "the daemon is stopping; try again"

@@ -25,6 +25,8 @@ package struct FlowEntry: Codable, Sendable, Equatable {
     /// `closed`, `reset` or `refused`.
     package let ending: String
     package let transport: String
+    /// How many more of the same kind and address were refused and have no entry of their own; absent as a rule.
+    package let repeats: Int?
     /// Absent for a connection.
     package let request: Request?
 
@@ -96,6 +98,7 @@ package struct FlowEntry: Codable, Sendable, Equatable {
         durationMs = Double((record.duration + 500) / 1000) / 1000
         ending = "\(record.ending)"
         transport = record.isUDP ? "udp" : "tcp"
+        repeats = record.repeats > 0 ? Int(record.repeats) : nil
         request = record.request.isPresent ? Request(record.request) : nil
     }
 }

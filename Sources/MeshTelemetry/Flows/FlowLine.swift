@@ -43,7 +43,12 @@ struct FlowLine {
         put("\(record.path)")
         put("\",\"reason\":\"")
         put(record.reason.code)
-        put(record.reporter == .source ? "\",\"reporter\":\"source\"" : "\",\"reporter\":\"destination\"")
+        put("\"")
+        if record.repeats > 0 {
+            put(",\"repeats\":")
+            put(UInt64(record.repeats))
+        }
+        put(record.reporter == .source ? ",\"reporter\":\"source\"" : ",\"reporter\":\"destination\"")
         if record.request.isPresent { request(record.request) }
         put(",\"source\":")
         party(record.source, record.sourceAddress, endpoint: nil)

@@ -152,10 +152,12 @@ package final class FlowLog: Sendable {
         line.withLock { line in
             for ring in rings {
                 ring.drain { record in
-                    metrics.count(record)
-                    requests.count(record)
-                    mirrors.count(record)
-                    guard record.request.mirror?.isLogged ?? true else { return }
+                    if record.repeats == 0 {
+                        metrics.count(record)
+                        requests.count(record)
+                        mirrors.count(record)
+                    }
+                    guard !record.isUnwritten, record.request.mirror?.isLogged ?? true else { return }
                     keep(record)
                     if output.isOn { line.append(record) }
                 }

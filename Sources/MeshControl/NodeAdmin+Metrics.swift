@@ -11,7 +11,7 @@ extension NodeAdmin {
     func metrics() async -> String {
         var families = parts.flowLog.families()
         families += await dataPlaneFamilies() + kernelFamilies() + nameFamilies()
-        families += await controlFamilies() + queueFamilies()
+        families += await controlFamilies() + queueFamilies() + shareFamilies()
         families.append(snapshotFamily(await parts.reconciler.times))
         families.append(parts.breakers.family())
         families += parts.sharedLimits?.families() ?? []
@@ -103,6 +103,38 @@ extension NodeAdmin {
                 name: "myelin_kernel_table_entries", help: "Entries of the kernel programs' tables.", kind: .gauge,
                 samples: tables.map { MetricSample(labels: [MetricSample.Label("table", $0.0)], value: Double($0.1)) }),
             single("myelin_kernel_events_lost_total", "Kernel events that found their ring full.", .counter, kernel.lostEvents),
+        ]
+    }
+
+    /// Of the workloads of this node, by service.
+    private func shareFamilies() async -> [MetricFamily] {
+        var open: [[MetricSample.Label]: Double] = [:]
+        var refused: [[MetricSample.Label]: Double] = [:]
+        for entry in await parts.enrolment.workloads {
+            let labels = [
+                MetricSample.Label("service", "\(entry.workload.service.name)"),
+                MetricSample.Label("namespace", entry.workload.service.namespace),
+            ]
+            let usage = parts.dataPlane.connections(of: entry.id)
+            open[labels, default: 0] += Double(usage?.connections ?? 0)
+            refused[labels, default: 0] += Double(usage?.refused ?? 0)
+        }
+        func samples(_ values: [[MetricSample.Label]: Double]) -> [MetricSample] {
+            values.sorted { "\($0.key)" < "\($1.key)" }.map { MetricSample(labels: $0.key, value: $0.value) }
+        }
+        return [
+            MetricFamily(
+                name: "myelin_workload_connections", help: "Captured connections that workloads hold now.", kind: .gauge,
+                samples: samples(open)),
+            MetricFamily(
+                name: "myelin_workload_connections_refused_total", help: "Connections of workloads that had their share.", kind: .counter,
+                samples: samples(refused)),
+            single(
+                "myelin_caller_connections_refused_total", "Connections to endpoints of this node whose caller had its share.", .counter,
+                parts.dataPlane.callersRefused),
+            single(
+                "myelin_silent_connections_closed_total", "Connections for requests that were closed because none came.", .counter,
+                parts.dataPlane.counters().reduce(0) { $0 + $1.silentClosed }),
         ]
     }
 

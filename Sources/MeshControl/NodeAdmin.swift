@@ -83,7 +83,7 @@ final class NodeAdmin: AdminSource {
             WorkloadView(
                 entry.workload, trustDomain: configuration.trustDomain, cgroupInode: entry.cgroup,
                 network: entry.workload.sharesNodeNamespace ? "host" : Self.list(entry.addresses), permissive: entry.permissive,
-                state: .captured, reason: nil)
+                state: .captured, reason: nil, connections: connections(of: entry))
         }
         let waiting = await parts.enrolment.pending.map { pending in
             WorkloadView(
@@ -91,6 +91,11 @@ final class NodeAdmin: AdminSource {
                 state: .waiting, reason: pending.reason)
         }
         return captured + waiting
+    }
+
+    private func connections(of entry: EnrolledWorkload) -> WorkloadView.Connections {
+        let usage = parts.dataPlane.connections(of: entry.id)
+        return WorkloadView.Connections(open: usage?.connections ?? 0, share: usage?.share, refused: usage?.refused ?? 0)
     }
 
     private static func list(_ addresses: Set<IPAddress>) -> String {
@@ -123,13 +128,14 @@ final class NodeAdmin: AdminSource {
 
 extension WorkloadView {
     fileprivate init(
-        _ workload: Workload, trustDomain: String, cgroupInode: UInt64?, network: String, permissive: Bool, state: State, reason: String?
+        _ workload: Workload, trustDomain: String, cgroupInode: UInt64?, network: String, permissive: Bool, state: State, reason: String?,
+        connections: Connections? = nil
     ) {
         self.init(
             service: "\(workload.service.name)", namespace: workload.service.namespace,
             spiffe: SPIFFEID(trustDomain: trustDomain, service: workload.service).description, cgroup: workload.cgroup,
             cgroupInode: cgroupInode,
-            network: network, permissive: permissive, state: state, reason: reason)
+            network: network, permissive: permissive, state: state, reason: reason, connections: connections)
     }
 }
 

@@ -125,6 +125,7 @@ package actor Reconciler {
         }
         if await parts.enrolment.reconcile(wanted) { isDirty = true }
         builder.workloads = await parts.enrolment.workloads
+        parts.dataPlane.divideShares(workloads: builder.workloads.count)
         await parts.identities.ensure(Set(builder.workloads.map(\.workload.service)))
         let credentials = await parts.identities.credentials()
         let revoked = await parts.identities.revoked()

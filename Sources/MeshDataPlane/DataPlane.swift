@@ -72,6 +72,7 @@ package final class DataPlane: Sendable {
 
     /// Workers adopt it between events.
     package func publish(_ snapshot: Snapshot) {
+        shared.shares.divide(callers: snapshot.allServices.count)
         post(.adopt(snapshot))
         prober.mailbox.post(.adopt(snapshot))
     }
@@ -141,6 +142,15 @@ package final class DataPlane: Sendable {
 
     /// How many requests to a service this node has under way, and how many wait for their turn.
     package func requests(to service: ServiceID) -> (active: Int, waiting: Int) { shared.admissions.counts(of: service) }
+
+    /// So many workloads of this node share what is guaranteed to them.
+    package func divideShares(workloads: Int) { shared.shares.divide(workloads: workloads) }
+
+    /// The connections that a workload holds; nil before its first.
+    package func connections(of workload: WorkloadID) -> ConnectionShares.Usage? { shared.shares.usage(of: .workload(workload)) }
+
+    /// Connections to endpoints of this node that were refused because the calling service had its share.
+    package var callersRefused: UInt64 { shared.shares.callersRefused }
 
     /// Of each worker, as of the last turn of its loop.
     package func counters() -> [WorkerCounters] { workers.map { $0.published.withLock { $0 } } }

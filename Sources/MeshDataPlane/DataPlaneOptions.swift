@@ -1,8 +1,13 @@
 /// The bounds and times of the data path.
 package struct DataPlaneOptions: Sendable {
     package var workers = 2
-    /// Flows that one worker carries at a time; a connection beyond is reset (`overloaded`).
+    /// Flows that one worker carries at a time on average; all workers together have so many as all their connections may be (`ConnectionShares`).
     package var maximumFlows = 1 << 17
+    /// A connection for requests on which none has come is closed after this; one that was used before too, if its workload holds more connections than it is
+    /// guaranteed.
+    package var silence = Duration.seconds(60)
+    /// The same for one that was never used, of a workload that holds more connections than it is guaranteed.
+    package var silenceBeyondGuarantee = Duration.seconds(10)
     /// Tunnels of one worker; beyond, new ones are refused.
     package var tunnels = TunnelPlaces.Bounds()
     /// Streams of one tunnel, as told to the peer and as opened at most; a worker opens another tunnel for more.
@@ -30,6 +35,11 @@ package struct DataPlaneOptions: Sendable {
     /// SO_MARK of connections to endpoints: routes to loopback for it are made when a namespace is readied, so that callees can be shown
     /// their callers' own addresses. nil where there are no such routes.
     package var deliveryMark: UInt32?
+
+    /// Connections that workloads and calling services may hold together; an eighth of the descriptors is left to tunnels and listeners.
+    var sharedConnections: Int { min(Int(descriptorCeiling) / 8 * 7, maximumFlows * workers) }
+    /// Of one worker: however unevenly the kernel hands them out, no worker is full before all are.
+    var flowSlots: Int { min(maximumFlows * workers, 1 << 22) }
 
     package init() {}
 }

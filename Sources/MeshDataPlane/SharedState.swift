@@ -15,6 +15,7 @@ final class SharedState: Sendable {
     let admissions = Admissions()
     let mirrorPlaces = MirrorPlaces()
     let health = HealthBoard()
+    let shares: ConnectionShares
     let origin: OriginLookup
     let nameConnection: NameConnectionHandler?
     let report: HandshakeReport
@@ -26,6 +27,7 @@ final class SharedState: Sendable {
         report: @escaping HandshakeReport, breakerReport: @escaping BreakerReport, globalRates: GlobalRates?
     ) {
         self.options = options
+        shares = ConnectionShares(total: options.sharedConnections)
         self.globalRates = globalRates
         self.report = report
         self.breakerReport = breakerReport
@@ -113,6 +115,8 @@ package struct WorkerCounters: Sendable {
     package var peerTunnelsRefused: UInt64 = 0
     package var withoutRecord: UInt64 = 0
     package var descriptorsExhausted: UInt64 = 0
+    /// Connections for requests that were closed because none came.
+    package var silentClosed: UInt64 = 0
     package var requests: UInt64 = 0
     package var retries: UInt64 = 0
     package var generation: UInt64 = 0

@@ -33,6 +33,7 @@ extension Worker {
         let before = self.snapshot?.revoked
         self.snapshot = snapshot
         decisions.removeAll(keepingCapacity: true)
+        holders.removeAll(keepingCapacity: true)
         counters.generation = snapshot.generation
         generation.store(snapshot.generation, ordering: .relaxed)
         for case .capture(let listener) in early { addListener(listener) }

@@ -56,6 +56,8 @@ final class Worker: @unchecked Sendable {
     var namespaces: [NamespaceIndex: NamespaceBox] = [:]
     var pool: [TunnelKey: SlabHandle] = [:]
     var places: TunnelPlaces
+    /// Those that were looked up since the last snapshot.
+    var holders: [ConnectionShares.Owner: ShareHolder] = [:]
     var handshakes = HandshakeJournal()
     /// Tunnels with something to send at the end of this batch.
     var dirty: [SlabHandle] = []
@@ -120,14 +122,14 @@ final class Worker: @unchecked Sendable {
         poller = try Poller()
         home = try NetworkNamespace.current()
         let options = shared.options
-        flows = Slab(capacity: options.maximumFlows)
+        flows = Slab(capacity: options.flowSlots)
         tunnels = Slab(capacity: options.tunnels.total)
         places = TunnelPlaces(options.tunnels)
-        callers = Slab(capacity: options.maximumFlows)
-        gates = Slab(capacity: options.maximumFlows)
-        upstreams = Slab(capacity: options.maximumFlows)
-        callerSessions = Slab(capacity: options.maximumFlows)
-        endpointSessions = Slab(capacity: options.maximumFlows)
+        callers = Slab(capacity: options.flowSlots)
+        gates = Slab(capacity: options.flowSlots)
+        upstreams = Slab(capacity: options.flowSlots)
+        callerSessions = Slab(capacity: options.flowSlots)
+        endpointSessions = Slab(capacity: options.flowSlots)
         connectDeadlines = DeadlineQueue(delay: options.connectTimeout)
         deliveryDeadlines = DeadlineQueue(delay: options.deliveryTimeout)
         handshakeDeadlines = DeadlineQueue(delay: options.handshakeTimeout)

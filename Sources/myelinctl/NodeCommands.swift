@@ -48,7 +48,10 @@ struct WorkloadsCommand: AsyncParsableCommand {
             [
                 Column("SERVICE") { "\($0.namespace)/\($0.service)" }, Column("STATE") { $0.state.rawValue },
                 Column("MTLS") { $0.permissive ? "permissive" : "required" }, Column("NETWORK") { $0.network },
-                Column("CGROUP") { $0.cgroup },
+                Column("CONNECTIONS") { view in
+                    view.connections.map { "\($0.open)" + ($0.share.map { " of \($0)" } ?? "") } ?? ""
+                },
+                Column("REFUSED") { $0.connections.map { "\($0.refused)" } ?? "" }, Column("CGROUP") { $0.cgroup },
                 Column("REASON") { $0.reason ?? "" },
             ], none: "The registry places no workload on this node.")
     }

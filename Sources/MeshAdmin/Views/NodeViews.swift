@@ -76,11 +76,32 @@ package struct WorkloadView: Codable, Sendable {
     package let state: State
     /// Why it waits.
     package let reason: String?
+    /// What it holds of the node's connections; nil while it waits.
+    package let connections: Connections?
+
+    package struct Connections: Codable, Sendable {
+        /// Captured connections that are open now.
+        package let open: Int
+        /// As many as it could have now; nil before its first.
+        package let share: Int?
+        /// Refused because it had its share (`share_exhausted`).
+        package let refused: UInt64
+        /// Of its connections, those that the kernel has noted and the daemon has not taken yet; nil where the kernel does not count them.
+        package let pending: Int?
+
+        package init(open: Int, share: Int?, refused: UInt64, pending: Int? = nil) {
+            self.open = open
+            self.share = share
+            self.refused = refused
+            self.pending = pending
+        }
+    }
 
     package init(
         service: String, namespace: String, spiffe: String, cgroup: String, cgroupInode: UInt64?, network: String, permissive: Bool,
-        state: State, reason: String?
+        state: State, reason: String?, connections: Connections? = nil
     ) {
+        self.connections = connections
         self.service = service
         self.namespace = namespace
         self.spiffe = spiffe

@@ -75,15 +75,21 @@ extension Worker {
         flow.record.sourceAddress = TCPSocket.peerAddress(socket) ?? flow.record.sourceAddress
         flow.record.destinationAddress = origin.destination
         flow.record.identityVerified = true
-        guard let (handle, pointer) = flows.insert(flow) else {
-            refuse(socket, &flow.record, .overloaded)
-            return
-        }
+        guard let charge = holder(.workload(origin.workload)).take() else { return refuse(&flow.near, &flow.record, .shareExhausted) }
+        flow.near.charge = charge
+        guard let (handle, pointer) = flows.insert(flow) else { return refuse(&flow.near, &flow.record, .overloaded) }
         route(handle, pointer)
     }
 
-    func refuse(_ socket: Int32, _ record: inout FlowRecord, _ reason: DenialReason) {
-        TCPSocket.abort(socket)
+    func holder(_ owner: ConnectionShares.Owner) -> ShareHolder {
+        if let known = holders[owner] { return known }
+        let holder = shared.shares.holder(owner)
+        holders[owner] = holder
+        return holder
+    }
+
+    func refuse(_ end: inout SocketEnd, _ record: inout FlowRecord, _ reason: DenialReason) {
+        end.abort()
         record.ending = .refused
         record.reason = reason
         ring.push(record)

@@ -39,24 +39,26 @@ extension Worker {
     /// The connection is carried as bytes. Where only some requests are permitted it is refused: they could not be told apart.
     func becomeBytes(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>) {
         let origin = caller.pointee.origin
-        let socket = caller.pointee.end.socket
+        var near = SocketEnd()
+        near.socket = caller.pointee.end.socket
+        near.charge = caller.pointee.end.charge
         callers.remove(handle)
         var flow = Flow(.outgoing, started: now)
         flow.record = newRecord(origin)
         flow.record.request.isPresent = false
         // It is watched again, as a flow's, once its callee has answered.
-        try? poller.remove(socket)
+        try? poller.remove(near.socket)
         guard let snapshot, case .permitted(let permit) = authorise(from: origin.source, to: origin.destination, in: snapshot) else {
-            return refuse(socket, &flow.record, .draining)
+            return refuse(&near, &flow.record, .draining)
         }
         if let operations = decision(from: origin.source, to: origin.destination, in: snapshot).operations {
-            return refuse(socket, &flow.record, operations.allowed == nil ? .denied : .notAllowed)
+            return refuse(&near, &flow.record, operations.allowed == nil ? .denied : .notAllowed)
         }
         // Nor could anybody tell what it says of its caller.
-        if looksIntoRequests(from: origin.source, to: origin.destination, in: snapshot) { return refuse(socket, &flow.record, .notAllowed) }
-        flow.near.socket = socket
+        if looksIntoRequests(from: origin.source, to: origin.destination, in: snapshot) { return refuse(&near, &flow.record, .notAllowed) }
+        flow.near = near
         flow.named = origin.named
-        guard let (carried, pointer) = flows.insert(flow) else { return refuse(socket, &flow.record, .overloaded) }
+        guard let (carried, pointer) = flows.insert(flow) else { return refuse(&near, &flow.record, .overloaded) }
         attempt(carried, pointer, permit, snapshot)
     }
 }

@@ -54,9 +54,14 @@ extension Worker {
     func deliverLocally(
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ delivery: Snapshot.Delivery
     ) {
+        guard var charge = holder(.caller(permit.source)).take() else { return attemptFailed(handle, flow, .shareExhausted) }
         let socket = connect(delivery, permit, from: flow.pointee.record.sourceAddress)
-        guard socket >= 0 else { return attemptFailed(handle, flow, Self.reason(errno)) }
+        guard socket >= 0 else {
+            charge.giveBack()
+            return attemptFailed(handle, flow, Self.reason(errno))
+        }
         flow.pointee.far.socket = socket
+        flow.pointee.far.charge = charge
         watch(socket, .far, handle)
     }
 
@@ -64,9 +69,14 @@ extension Worker {
     func deliverStream(
         _ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ permit: Permit, _ delivery: Snapshot.Delivery
     ) {
+        guard var charge = holder(.caller(permit.source)).take() else { return refuseStream(handle, flow, .shareExhausted) }
         let socket = connect(delivery, permit, from: flow.pointee.record.sourceAddress)
-        guard socket >= 0 else { return refuseStream(handle, flow, Self.reason(errno)) }
+        guard socket >= 0 else {
+            charge.giveBack()
+            return refuseStream(handle, flow, Self.reason(errno))
+        }
         flow.pointee.near.socket = socket
+        flow.pointee.near.charge = charge
         deliveryDeadlines.schedule(handle, now: now)
         watch(socket, .near, handle)
     }

@@ -51,6 +51,8 @@ struct Caller: BitwiseCopyable {
     var exchange = Exchange()
     /// When the connection was accepted; 0 once it has asked something, and of streams.
     var freshSince: UInt64 = 0
+    /// When its last request had been answered; 0 before.
+    var idleSince: UInt64 = 0
     /// When the head of a request began to come.
     var headSince: UInt64 = 0
     /// The earliest entry in the worker's timers that is known to be this connection's; 0 for none.
@@ -67,10 +69,10 @@ struct Caller: BitwiseCopyable {
     var requestTrailers = ByteQueue()
     var trailers = ByteQueue()
 
-    init(_ origin: Origin, socket: Int32) {
+    init(_ origin: Origin, _ end: SocketEnd) {
         self.origin = origin
         link = .socket
-        end.socket = socket
+        self.end = end
     }
 
     init(_ origin: Origin, session: SlabHandle, stream: StreamID) {

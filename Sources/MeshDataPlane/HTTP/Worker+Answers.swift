@@ -238,6 +238,8 @@ extension Worker {
         if caller.pointee.isCopy { return removeCaller(handle, caller) }
         if closes { return closeCaller(handle, caller) }
         caller.pointee.stage = .head
+        caller.pointee.idleSince = now
+        if caller.pointee.end.charge.isCommon { watchSilence(handle, caller) }
         if caller.pointee.hasUnreadInput || caller.pointee.end.isReadable { resume(handle, caller) }
     }
 }

@@ -16,18 +16,19 @@ extension Worker {
     /// The flow was permitted and its service speaks HTTP, or may: from here on its requests are carried one by one.
     func beginCaller(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, isDeclared: Bool) {
         var record = flow.pointee.record
-        let socket = flow.pointee.near.socket
+        var near = flow.pointee.near
         let origin = Caller.Origin(
             source: record.source, workload: record.workload, sourceAddress: record.sourceAddress,
             destinationAddress: record.destinationAddress, destination: record.destination, named: flow.pointee.named)
         flows.remove(handle)
-        guard let (caller, pointer) = callers.insert(Caller(origin, socket: socket)) else { return refuse(socket, &record, .overloaded) }
+        guard let (caller, pointer) = callers.insert(Caller(origin, near)) else { return refuse(&near, &record, .overloaded) }
         if !isDeclared {
             pointer.pointee.stage = .classifying
             schedule(caller, pointer, at: now + Self.sniffTimeout)
         }
         pointer.pointee.freshSince = now
-        watch(socket, .caller, caller)
+        watchSilence(caller, pointer)
+        watch(near.socket, .caller, caller)
     }
 
     func callerReady(_ handle: SlabHandle, _ ready: Poller.Interest) {
@@ -310,7 +311,7 @@ extension Worker {
         switch caller.pointee.stage {
         case .classifying: becomeBytes(handle, caller)
         case .head:
-            guard caller.pointee.headSince != 0 else { return }
+            guard caller.pointee.headSince != 0 else { return watchSilence(handle, caller) }
             let end = caller.pointee.headSince + Self.headTimeout
             if now >= end { removeCaller(handle, caller) } else { schedule(handle, caller, at: end) }
         case .closing where caller.pointee.isStream: return

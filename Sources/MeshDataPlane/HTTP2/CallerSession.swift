@@ -14,6 +14,9 @@ final class CallerSession {
     private(set) var http2: HTTP2Session!
     /// Streams that have a caller.
     var callers = 0
+    /// A stream came once, and since when there is none (monotonic nanoseconds; 0 while there is).
+    var hasAsked = false
+    var silentSince: UInt64 = 0
     /// In the worker's list of sessions to flush.
     var isDirty = false
     /// Streams whose answer left before their request was whole: the caller need not send the rest (RFC 9113 §8.1).

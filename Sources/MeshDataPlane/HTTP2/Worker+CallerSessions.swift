@@ -11,13 +11,13 @@ extension Worker {
     /// The first bytes of a caller were HTTP/2's preface: from here on its streams are callers.
     func beginSession(_ handle: SlabHandle, _ caller: UnsafeMutablePointer<Caller>, _ bytes: UnsafeRawBufferPointer) {
         let origin = caller.pointee.origin
-        let end = caller.pointee.end
+        var end = caller.pointee.end
         var early = caller.pointee.input
         callers.remove(handle)
         defer { early.free() }
         guard let slot = callerSessions.reserve() else {
             var record = newRecord(origin)
-            return refuse(end.socket, &record, .overloaded)
+            return refuse(&end, &record, .overloaded)
         }
         let session = CallerSession(self, slot, origin, socket: end.socket)
         session.end = end
@@ -79,6 +79,7 @@ extension Worker {
             return 0
         }
         session.callers += 1
+        session.hasAsked = true
         caller.pointee.requestEnded = ends
         guard prepareExchange(handle, caller, head) else { return callers.find(handle) == nil ? 0 : handle.rawValue }
         startExchange(handle, caller)
@@ -166,6 +167,7 @@ extension Worker {
             flush(session)
             return end(session)
         }
+        guard !endsSilent(session) else { return }
         callerSessionDeadlines.schedule(handle, now: now)
     }
 

@@ -5,6 +5,8 @@ internal import MeshSystem
 /// One socket of a flow: what is known of its readiness, and what waits to be written to it.
 struct SocketEnd: BitwiseCopyable {
     var socket: Int32 = -1
+    /// What its owner gets back when it is closed.
+    var charge = ShareCharge.none
     /// Bytes that the socket did not take yet.
     var pending = ByteQueue()
     /// Edge-triggered readiness: true until a call says otherwise.
@@ -75,12 +77,14 @@ struct SocketEnd: BitwiseCopyable {
     mutating func close() {
         if socket >= 0 { Glibc.close(socket) }
         socket = -1
+        charge.giveBack()
         pending.free()
     }
 
     mutating func abort() {
         if socket >= 0 { TCPSocket.abort(socket) }
         socket = -1
+        charge.giveBack()
         pending.free()
     }
 }

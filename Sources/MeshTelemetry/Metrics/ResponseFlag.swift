@@ -7,7 +7,7 @@ extension DenialReason {
         switch self {
         case .noEndpoint: "UH"
         case .endpointRefused, .tunnelFailed, .peerUnverified, .peerIdentity, .notAnEndpoint, .noCertificate: "UF"
-        case .circuitOpen, .queueFull, .overloaded: "UO"
+        case .circuitOpen, .queueFull, .overloaded, .shareExhausted: "UO"
         case .rateLimited: "RL"
         case .deadlineExceeded, .endpointTimeout: "UT"
         case .idleTimeout: "SI"

@@ -73,7 +73,8 @@ extension NodeAdmin {
             ("peer_share", total { $0.peerTunnelsRefused }),
         ]
         return MetricFamily(
-            name: "myelin_handshakes_refused_total", help: "Connections to the tunnel's port that were ended for want of a place or of time.",
+            name: "myelin_handshakes_refused_total",
+            help: "Connections to the tunnel's port that were ended for want of a place or of time.",
             kind: .counter, samples: causes.map { MetricSample(labels: [MetricSample.Label("cause", $0.0)], value: Double($0.1)) })
     }
 

@@ -36,8 +36,8 @@ package struct DataPlaneOptions: Sendable {
     /// their callers' own addresses. nil where there are no such routes.
     package var deliveryMark: UInt32?
 
-    /// Connections that workloads and calling services may hold together; an eighth of the descriptors is left to tunnels and listeners.
-    var sharedConnections: Int { min(Int(descriptorCeiling) / 8 * 7, maximumFlows * workers) }
+    /// Connections that workloads and calling services may hold together; a sixteenth of the descriptors is left to tunnels and listeners.
+    var sharedConnections: Int { min(Int(descriptorCeiling) / 16 * 15, maximumFlows * workers) }
     /// Of one worker: however unevenly the kernel hands them out, no worker is full before all are.
     var flowSlots: Int { min(maximumFlows * workers, 1 << 22) }
 

@@ -27,12 +27,12 @@ extension DataPlaneTests {
 
         @Test func aWorkloadAtItsShareIsRefusedUntilItClosesSome() async throws {
             let callee = try TestListener()
-            // 80 in all: 20 of the workload's own, and 20 of the common 40.
+            // 80 in all: 10 of the workload's own, and 53 of the common 60.
             let mesh = try await TwoNodes(
                 endpoints: [callee.address], sourceOptions: options { $0.maximumFlows = 40 }, speaks: .http)
-            var clients = try (0..<60).map { _ in try mesh.dial() }
-            #expect(eventually { (usage(mesh)?.refused ?? 0) == 20 })
-            #expect(usage(mesh) == ConnectionShares.Usage(connections: 40, share: 40, refused: 20))
+            var clients = try (0..<90).map { _ in try mesh.dial() }
+            #expect(eventually { (usage(mesh)?.refused ?? 0) == 27 })
+            #expect(usage(mesh) == ConnectionShares.Usage(connections: 63, share: 63, refused: 27))
             #expect(mesh.source.nextFlow { $0.reason == .shareExhausted && $0.workload == WorkloadID(rawValue: 1) } != nil)
             clients.removeAll()
             #expect(eventually { usage(mesh)?.connections == 0 })
@@ -67,12 +67,12 @@ extension DataPlaneTests {
 
         @Test func aCallingServiceHasItsShareOfTheCalleesNode() async throws {
             let callee = try TestListener()
-            // Of 80 a quarter is for two services, and of the rest half for one of them.
+            // Of 80 each of two services has 8 in any case, and of the common 60 one may have 53.
             let mesh = try await TwoNodes(
                 endpoints: [callee.address],
                 sourceOptions: options { $0.maximumAttempts = 1 }, destinationOptions: options { $0.maximumFlows = 40 })
-            let clients = try (0..<60).map { _ in try mesh.dial() }
-            #expect(eventually { mesh.destination.dataPlane.callersRefused == 30 }, "\(mesh.destination.dataPlane.callersRefused)")
+            let clients = try (0..<90).map { _ in try mesh.dial() }
+            #expect(eventually { mesh.destination.dataPlane.callersRefused == 29 }, "\(mesh.destination.dataPlane.callersRefused)")
             #expect(mesh.source.nextFlow { $0.reason == .shareExhausted } != nil, "the caller's node says why")
             withExtendedLifetime(clients) {}
         }
@@ -87,13 +87,13 @@ extension DataPlaneTests {
                     $0.silenceBeyondGuarantee = .milliseconds(500)
                 }, speaks: .http)
             let clients = try (0..<30).map { _ in try mesh.dial() }
-            #expect(eventually { mesh.source.dataPlane.counters().reduce(0) { $0 + $1.silentClosed } == 10 })
+            #expect(eventually { mesh.source.dataPlane.counters().reduce(0) { $0 + $1.silentClosed } == 20 })
             let ended = clients.count { client in
                 var byte: UInt8 = 0
                 return recv(client.raw, &byte, 1, Int32(MSG_DONTWAIT)) == 0
             }
-            #expect(ended == 10, "those beyond the guaranteed part, and without a reset")
-            #expect(eventually { usage(mesh)?.connections == 20 })
+            #expect(ended == 20, "those beyond the guaranteed part, and without a reset")
+            #expect(eventually { usage(mesh)?.connections == 10 })
         }
 
         /// Two ends that keep silent are nobody's concern: a pool of a database does that for hours.

@@ -88,6 +88,7 @@ import Testing
         record.destinationAddress = SocketAddress("240.64.0.1:80")!
         record.endpoint = SocketAddress("10.0.0.2:80")!
         record.reason = .endpointTimeout
+        record.repeats = 3
         record.request.isPresent = true
         record.request.mirror = .sent
         record.request.grpcStatus = 0

@@ -182,6 +182,28 @@ import Testing
         for await _ in log.follow(deniedOnly: false) { Issue.record("after the end") }
     }
 
+    /// Of many refused handshakes of one address: few lines, and one that stands for the rest; the metrics count each once.
+    @Test func whatIsNotWrittenIsCountedAndWhatStandsForOthersIsNot() throws {
+        let path = NSTemporaryDirectory() + "myelin-access-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let ring = FlowRing(capacity: 16)
+        let log = log([ring], .file(path))
+        log.start()
+        var record = Self.flow(.handshakeLimit)
+        ring.push(record)
+        record.isUnwritten = true
+        for _ in 0..<7 { ring.push(record) }
+        var rest = Self.flow(.handshakeLimit)
+        rest.repeats = 7
+        ring.push(rest)
+        log.stop()
+        let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
+        #expect(lines.count == 2 && lines[1].contains("\"repeats\":7,") && !lines[0].contains("repeats"))
+        #expect(log.recent(limit: 10, deniedOnly: true).map(\.repeats) == [nil, 7])
+        let denials = try #require(log.families().first { $0.name == "myelin_denials_total" })
+        #expect(denials.samples.map(\.value) == [8])
+    }
+
     @Test func everyReasonExplainsItself() {
         for reason in DenialReason.allCases {
             #expect(reason.explanation.isEmpty == (reason == .none))

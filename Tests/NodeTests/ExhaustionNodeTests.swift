@@ -111,3 +111,27 @@ import Testing
         "myelin_workload_connections_refused_total{service=\"\(service)\",namespace=\"default\"}"
     }
 }
+
+/// The same against the authority's port, while a node wants to join.
+@Suite(.serialized) final class AuthorityExhaustionNodeTests {
+    private let lab: Lab
+
+    init() throws { lab = try AuthorityLab.raise("strangers") }
+
+    deinit { try? lab.lower() }
+
+    @Test func silentStrangersKeepNoNodeOut() throws {
+        let (carrier, joining, stranger) = (lab.nodes[0], lab.nodes[1], lab.nodes[2])
+        try lab.startDaemon(carrier)
+        try lab.awaitReady(carrier)
+        let attacker = try lab.spawnAttacker(
+            in: .uncaptured(stranger), ExhaustionNodeTests.silent(2100, to: carrier.ipv4, 15012, insists: true))
+        defer { attacker.process.end() }
+        #expect(try eventually(30) { (try? String(contentsOfFile: attacker.output, encoding: .utf8))?.contains("ready") ?? false })
+        let start = ContinuousClock.now
+        try lab.startDaemon(joining)
+        #expect(try eventually(20) { try lab.metrics(carrier).contains("myelin_authority_issued_total{kind=\"joined\"} 1") })
+        #expect(try eventually(20) { try lab.certificates(joining)?.isEmpty == false })
+        #expect(ContinuousClock.now - start < .seconds(20))
+    }
+}

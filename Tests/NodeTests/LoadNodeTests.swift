@@ -86,11 +86,13 @@ import Testing
         let held = try load(["hold", "--connect", "echo:7000", "--connections", "9000", "--seconds", "1", "--timeout", "5"])
         #expect(!held.succeeded, "more than it may open cannot all succeed")
         try awaitQuiet()
-        let again = try load(["hold", "--connect", "echo:7000", "--connections", "4000", "--seconds", "1", "--echo"])
+        let again = try load(["hold", "--connect", "echo:7000", "--connections", "3500", "--seconds", "1", "--echo"])
         #expect(again.succeeded, "\(again)")
         #expect(lab.daemonProcesses(node).first == pid)
-        let exhausted = try lab.metrics(node).split(separator: "\n").first { $0.hasPrefix("myelin_descriptors_exhausted_total ") }
-        #expect(exhausted.flatMap { $0.split(separator: " ").last }.flatMap { Int($0) } ?? 0 > 0)
+        let refused = try lab.metrics(node).split(separator: "\n").first {
+            $0.hasPrefix("myelin_workload_connections_refused_total{service=\"caller\"")
+        }
+        #expect(refused.flatMap { $0.split(separator: " ").last }.flatMap { Int($0) } ?? 0 > 0)
     }
 
     /// Waits until the daemons carry nothing and the kernel's tables of live connections are empty.

@@ -41,7 +41,8 @@ package final class AuthorityServer: Sendable {
             var configuration = HTTP1Channel.Configuration(idleTimeout: .seconds(60))
             configuration.httpDecoder = .init(
                 maxHeaderFieldSize: AuthorityBounds.question, maxHeaderListSize: AuthorityBounds.question, maxHeaderFieldCount: 100)
-            return GuardedChannel(base: HTTP1Channel(responder: responder, configuration: configuration), identity: identity, places: places)
+            return GuardedChannel(
+                base: HTTP1Channel(responder: responder, configuration: configuration), identity: identity, places: places)
         }
         let asked = address.port
         let application = Application(

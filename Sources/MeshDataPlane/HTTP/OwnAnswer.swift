@@ -49,7 +49,9 @@ package struct OwnAnswer {
         case .notAllowed, .denied, .peerIdentity, .peerUnverified, .unknownWorkload, .permitWithdrawn: 403
         case .rateLimited: 429
         case .deadlineExceeded, .endpointTimeout, .idleTimeout: 504
-        case .noEndpoint, .overloaded, .shareExhausted, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable, .endpointNotReady: 503
+        case .noEndpoint, .overloaded, .shareExhausted, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable,
+            .endpointNotReady:
+            503
         case .badRequest: 400
         default: 502
         }

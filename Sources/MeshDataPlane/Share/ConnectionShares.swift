@@ -3,9 +3,9 @@ internal import Synchronization
 
 /// Who holds how many of the connections that this daemon can have at once, over all its workers.
 ///
-/// A quarter is guaranteed to the workloads of this node and a quarter to the services that call endpoints here, in equal parts; the rest is for
-/// whoever comes first, but nobody takes more of it than is left for the others. So one that opens whatever it can is refused at its share, and the
-/// others go on. Taking and giving back cost a few atomic additions, and no lock.
+/// An eighth is guaranteed to the workloads of this node and an eighth to the services that call endpoints here, in equal parts; the rest is for
+/// whoever comes first, but nobody takes more of it than eight times what is left for the others. So one that opens whatever it can is refused at its
+/// share, and the others go on. Taking and giving back cost a few atomic additions, and no lock.
 package final class ConnectionShares: @unchecked Sendable {
     package enum Owner: Hashable, Sendable {
         /// For its captured connections.
@@ -51,7 +51,7 @@ package final class ConnectionShares: @unchecked Sendable {
     package init(total: Int) {
         self.total = total
         pool = .allocate(capacity: 1)
-        pool.initialize(to: SharePool(limit: total / 2))
+        pool.initialize(to: SharePool(limit: total - total / 8 * 2))
         others = Self.makeSlot(pool)
         divide(workloads: 1, callers: 1)
     }
@@ -77,7 +77,7 @@ package final class ConnectionShares: @unchecked Sendable {
         if let callers { pool.pointee.perCaller.store(guarantee(callers), ordering: .relaxed) }
     }
 
-    private func guarantee(_ owners: Int) -> Int { max(Self.smallestGuarantee, total / 4 / max(1, owners)) }
+    private func guarantee(_ owners: Int) -> Int { max(Self.smallestGuarantee, total / 8 / max(1, owners)) }
 
     /// Takes a lock: a worker remembers what it gets until its next snapshot.
     package func holder(_ owner: Owner) -> ShareHolder {
@@ -117,6 +117,9 @@ struct SharePool: ~Copyable {
     let perWorkload = Atomic<Int>(0)
     let perCaller = Atomic<Int>(0)
     let callersRefused = Atomic<UInt64>(0)
+
+    /// What one owner may have beyond its guarantee, in terms of what it leaves to the others.
+    static let greed = 8
 
     init(limit: Int) { self.limit = limit }
 }

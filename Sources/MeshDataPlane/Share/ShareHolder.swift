@@ -26,8 +26,7 @@ package struct ShareHolder: BitwiseCopyable {
         let pool = slot.pointee.pool
         let mine = slot.pointee.common.add(1, ordering: .relaxed).newValue
         let used = pool.pointee.used.add(1, ordering: .relaxed).newValue
-        // As much must be left for the others as this one has.
-        if mine <= pool.pointee.limit - used { return ShareCharge(slot: slot, isCommon: true) }
+        if mine <= SharePool.greed * (pool.pointee.limit - used) { return ShareCharge(slot: slot, isCommon: true) }
         slot.pointee.common.subtract(1, ordering: .relaxed)
         pool.pointee.used.subtract(1, ordering: .relaxed)
         slot.pointee.refused.add(1, ordering: .relaxed)
@@ -36,11 +35,11 @@ package struct ShareHolder: BitwiseCopyable {
     }
 
     package var usage: ConnectionShares.Usage {
-        let common = slot.pointee.common.load(ordering: .relaxed)
         let pool = slot.pointee.pool
-        let ofOthers = pool.pointee.used.load(ordering: .relaxed) - common
+        let common = slot.pointee.common.load(ordering: .relaxed)
+        let leftByOthers = pool.pointee.limit - (pool.pointee.used.load(ordering: .relaxed) - common)
         return ConnectionShares.Usage(
-            connections: slot.pointee.count, share: guaranteed + max(common, (pool.pointee.limit - ofOthers) / 2),
+            connections: slot.pointee.count, share: guaranteed + max(common, leftByOthers * SharePool.greed / (SharePool.greed + 1)),
             refused: slot.pointee.refused.load(ordering: .relaxed))
     }
 }

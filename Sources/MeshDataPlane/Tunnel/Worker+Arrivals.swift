@@ -41,7 +41,7 @@ extension Worker {
             counters.handshakesDisplaced += 1
             dismiss(
                 tunnel,
-                "the connection gave way to another one before it had shown a certificate: too many come from its address, or from all together")
+                "the connection gave way to another one before it had shown a certificate: too many come from its address, or in all")
         }
     }
 

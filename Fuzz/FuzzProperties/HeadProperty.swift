@@ -107,7 +107,9 @@ enum HeadProperty {
         if !same(\.authority) { return "another authority" }
         if one.body != two.body { return "another body: \(one.body), \(two.body)" }
         if one.isOldVersion != two.isOldVersion || one.expectsContinue != two.expectsContinue { return "another version or expectation" }
-        if one.acceptsTrailers != two.acceptsTrailers || one.asksUpgrade != two.asksUpgrade { return "another wish for trailers or an upgrade" }
+        if one.acceptsTrailers != two.acceptsTrailers || one.asksUpgrade != two.asksUpgrade {
+            return "another wish for trailers or an upgrade"
+        }
         if two.keepsAlive == one.isOldVersion { return "the connection to the endpoint has another life" }
         if one.isGRPC != two.isGRPC { return "gRPC at one end only" }
         if !one.requestID.isEmpty, !same(\.requestID) { return "another request identifier" }

@@ -34,6 +34,16 @@ struct ChangesDocumentTests {
         #expect(Set(policy.notEnforced(mayBeHTTP: false)).isSuperset(of: ["request_headers", "response_headers", "rewrite"]))
     }
 
+    @Test func whoCallsIsToldWhereThePolicyAsksForIt() throws {
+        let policy = try load("identity_header: xfcc\nforwarded_from: [edge, other_edge]\n")
+        #expect(policy.identity.header == .xfcc)
+        #expect(policy.identity.forwarders == [try #require(ServiceName("edge")), try #require(ServiceName("other-edge"))])
+        #expect(TrafficRules(policy).identity == policy.identity)
+        #expect(policy.notEnforced(mayBeHTTP: true) == [])
+        #expect(policy.notEnforced(mayBeHTTP: false) == ["identity_header", "forwarded_from"])
+        #expect(try load("allow: []\n").identity == ServicePolicy.Identity())
+    }
+
     @Test func aRoutesOwnReplaceTheFiles() throws {
         let rules = TrafficRules(try load(text))
         #expect(rules.routes[0].changes.rewrite?.path == .prefix(Array("/old/".utf8), with: Array("/new/".utf8)))
@@ -49,6 +59,9 @@ struct ChangesDocumentTests {
         ("request_headers: {set: {Content-Length: 5}}\n", 25, "leave it out"),
         ("response_headers: {remove: [transfer-encoding]}\n", 29, "leave it out"),
         ("request_headers: {add: {x-myelin-deadline: 5}}\n", 25, "leave it out"),
+        ("request_headers: {set: {X-Forwarded-Client-Cert: a}}\n", 25, "identity_header: xfcc"),
+        ("request_headers: {set: {ssl_client_verify: a}}\n", 25, "identity_header: xfcc"),
+        ("identity_header: all\n", 18, "xfcc"),
         ("request_headers: {set: {x a: b}}\n", 25, "letters, digits"),
         ("request_headers: {set: {x-a: \"b\\r\\nx-c: d\"}}\n", 30, "one line"),
         ("request_headers: {set: {x-a: }}\n", 30, "one line"),

@@ -10,6 +10,11 @@ extension DataPlaneTests {
             try await TwoNodes(endpoints: [callee.address], speaks: .http, isLocal: isLocal)
         }
 
+        @Test func aStreamThatIsRefusedSaysWhetherItWasDeniedMalformedOrUnreachable() {
+            #expect(DenialReason.notAnEndpoint.tunnelStatus == 503 && DenialReason.endpointRefused.tunnelStatus == 503)
+            #expect(DenialReason.notAllowed.tunnelStatus == 401 && DenialReason.malformedRequest.tunnelStatus == 400)
+        }
+
         private static func upgrade(_ to: String) -> String { "connection: upgrade\r\nupgrade: \(to)\r\n" }
 
         @Test(arguments: [("h2c,", []), ("h2c, websocket", ["websocket"]), ("websocket, h2c, foo/2", ["websocket, foo/2"])])
@@ -75,7 +80,8 @@ extension DataPlaneTests {
         func aTrailerThatBelongsIntoAHeadIsLeftOut(name: String) async throws {
             let callee = try HTTPCallee { _ in
                 .raw(
-                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0005;a=\"b\"\r\nhello\r\n0\r\nserver-timing: a;dur=1\r\n\(name): a=1\r\n\r\n")
+                    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0005;a=\"b\"\r\nhello\r\n0\r\nserver-timing: a;dur=1\r\n\(name): a=1\r\n\r\n"
+                )
             }
             let mesh = try await Self.mesh(callee)
             let caller = try HTTPCaller(mesh)

@@ -59,7 +59,7 @@ extension Worker {
     }
 
     private func refuse(_ tunnel: Tunnel, _ stream: StreamID, _ record: inout FlowRecord, _ reason: DenialReason) {
-        tunnel.session?.refuse(stream, status: Self.status(reason), reason: reason)
+        tunnel.session?.refuse(stream, status: reason.tunnelStatus, reason: reason)
         record.ending = .refused
         record.reason = reason
         ring.push(record)
@@ -69,7 +69,7 @@ extension Worker {
     /// The callee did not answer: 503, and the flow is over.
     func refuseStream(_ handle: SlabHandle, _ flow: UnsafeMutablePointer<Flow>, _ reason: DenialReason) {
         if let tunnel = tunnels.find(flow.pointee.tunnel)?.pointee {
-            tunnel.session?.refuse(StreamID(rawValue: flow.pointee.stream), status: Self.status(reason), reason: reason)
+            tunnel.session?.refuse(StreamID(rawValue: flow.pointee.stream), status: reason.tunnelStatus, reason: reason)
             flow.pointee.streamEnded = true
             markDirty(tunnel)
         }
@@ -111,14 +111,5 @@ extension Worker {
         record.ending = .refused
         record.reason = reason
         ring.push(record)
-    }
-
-    /// DESIGN: 401 denied, 503 unreachable, 400 malformed.
-    private static func status(_ reason: DenialReason) -> Int {
-        switch reason {
-        case .notAllowed, .denied, .peerIdentity, .peerUnverified, .certificateExpired, .unknownWorkload: 401
-        case .malformedRequest: 400
-        default: 503
-        }
     }
 }

@@ -37,7 +37,9 @@ package struct OwnAnswer {
     /// have credentials in it (§9.3.8).
     init(endOf method: HTTPMethod) {
         if method == .trace {
-            self.init(status: 501, reason: .badRequest, explanation: "Max-Forwards ends at this node, which does not serve TRACE (RFC 9110 §9.3.8)")
+            self.init(
+                status: 501, reason: .badRequest,
+                explanation: "Max-Forwards ends at this node, which does not serve TRACE (RFC 9110 §9.3.8)")
         } else {
             self.init(status: 200, reason: .none)
         }

@@ -1,6 +1,8 @@
 /// `host [":" port]` as Host and targets have it (RFC 9110 §7.2): RFC 3986 §3.2.2, and a port that TCP has.
 package enum HostGrammar {
-    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool { isValid(Span<UInt8>(_unsafeBytes: bytes), ByteRange(0, bytes.count)) }
+    package static func isValid(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        isValid(Span<UInt8>(_unsafeBytes: bytes), ByteRange(0, bytes.count))
+    }
 
     /// - Returns: false also for an empty host, which `http` does not have (RFC 9110 §4.2.1).
     static func isValid(_ bytes: Span<UInt8>, _ range: ByteRange) -> Bool {

@@ -80,7 +80,7 @@ struct TunnelTests {
         #expect(pair.client.events.isEmpty)
     }
 
-    @Test(arguments: [(401, DenialReason.notAllowed), (503, .endpointRefused), (400, .notAnEndpoint)])
+    @Test(arguments: [(401, DenialReason.notAllowed), (503, .endpointRefused), (503, .notAnEndpoint), (400, .malformedRequest)])
     func refusalCarriesItsReason(status: Int, reason: DenialReason) {
         let pair = TunnelPair()
         pair.server.answer = { end, stream, _ in

@@ -38,8 +38,10 @@ import Testing
         ("0\r\nauthorization: a\r\n\r\n", "0\r\n\r\n"), ("0\r\ncontent-type:a\r\n\r\n", "0\r\n\r\n"),
         ("0\r\nX_Forwarded_Client_Cert: a\r\nx-myelin-source: b\r\nforwarded: for=1\r\n\r\n", "0\r\n\r\n"),
         ("0\r\nx-content-length: 1\r\ncontent-lengthy: 2\r\n\r\n", "0\r\nx-content-length: 1\r\ncontent-lengthy: 2\r\n\r\n"),
-        ("0\r\n\(String(repeating: "n", count: 65)): 1\r\n\(String(repeating: "n", count: 64)): 2\r\n\r\n",
-            "0\r\n\(String(repeating: "n", count: 64)): 2\r\n\r\n"),
+        (
+            "0\r\n\(String(repeating: "n", count: 65)): 1\r\n\(String(repeating: "n", count: 64)): 2\r\n\r\n",
+            "0\r\n\(String(repeating: "n", count: 64)): 2\r\n\r\n"
+        ),
     ])
     func whatGoesOnIsTheSameHoweverItIsCut(text: String, expected: String) {
         for step in 1...text.utf8.count {
@@ -54,7 +56,9 @@ import Testing
     }
 
     @Test func nothingBehindWhatIsRefusedGoesOn() {
-        for (text, refusal) in [("3\r\nabc\r\nz\r\n", HTTPRefusal.badChunk), ("0\r\nhost : a\r\n\r\n", .badTrailer), ("3;;\r\n", .badChunk)] {
+        for (text, refusal) in [
+            ("3\r\nabc\r\nz\r\n", HTTPRefusal.badChunk), ("0\r\nhost : a\r\n\r\n", .badTrailer), ("3;;\r\n", .badChunk),
+        ] {
             for step in 1...text.utf8.count { #expect(passed(text, step: step).refusal == refusal) }
         }
     }

@@ -7,7 +7,8 @@ import Testing
         "x-forwarded-client-cert-chain", "x_forwarded_client_cert", "X-Forwarded_Client-Cert", "x.forwarded.client.cert", "client-cert",
         "Client_Cert_Chain", "ssl-client-verify", "SSL_CLIENT_S_DN", "x-ssl-client-cert", "x-client-cert", "l5d-client-id", "L5D_Client_Id",
         "l5d-remote-ip", "x-myelin-source", "x_myelin_deadline", "X-Myelin-Anything", "x-envoy-peer-metadata", "x-envoy-peer-metadata-id",
-        "x-envoy-downstream-service-cluster", "x-istio-attributes", "x-spiffe-id", "spiffe_id", "x-amzn-mtls-clientcert", "x-tls-client-subject",
+        "x-envoy-downstream-service-cluster", "x-istio-attributes", "x-spiffe-id", "spiffe_id", "x-amzn-mtls-clientcert",
+        "x-tls-client-subject",
         "x-forwarded-tls-client-cert-info",
     ])
     func knowsWhatSpeaksOfThePeer(name: String) { #expect(FieldKind(name: name) == .peerIdentity) }
@@ -25,7 +26,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "x-request-id", "traceparent", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-myelin", "forwardedx", "xforwarded-for",
+        "x-request-id", "traceparent", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-myelin", "forwardedx",
+        "xforwarded-for",
         "client-certificate", "l5d", "x-user", "authorization", "x-envoy-attempt-count", "x", "x-", "x-f", "s", "x-b3-traceid",
     ])
     func leavesOthersAlone(name: String) {

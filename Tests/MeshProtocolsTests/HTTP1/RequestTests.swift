@@ -38,7 +38,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("h2c", false), ("h2c,", false), ("H2C", false), ("h2c/1", false), ("h2", false), ("HTTP/2.0", false), (", h2c ,", false), ("", false),
+        ("h2c", false), ("h2c,", false), ("H2C", false), ("h2c/1", false), ("h2", false), ("HTTP/2.0", false), (", h2c ,", false),
+        ("", false),
         ("a b", false), ("websocket/", false), ("/13", false),
         ("websocket", true), ("h2c, websocket", true), ("websocket,h2c", true), ("WebSocket/13", true), ("h2cx", true),
     ])

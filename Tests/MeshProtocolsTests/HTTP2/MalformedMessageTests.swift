@@ -94,7 +94,8 @@ struct MalformedMessageTests {
 
     static let trailers: [(name: String, fields: Fields)] = [
         ("pseudo-header field", [(":path", "/")]), ("status", [(":status", "200")]), ("upper case", [("A", "b")]),
-        ("connection", [("connection", "close")]), ("transfer-encoding", [("transfer-encoding", "chunked")]), ("value with LF", [("a", "b\nc")]),
+        ("connection", [("connection", "close")]), ("transfer-encoding", [("transfer-encoding", "chunked")]),
+        ("value with LF", [("a", "b\nc")]),
     ]
 
     @Test(arguments: trailers.indices) func malformedTrailersAreReset(_ index: Int) {

@@ -44,6 +44,9 @@ package actor Enrolment {
 
     package private(set) var pending: [Pending] = []
 
+    /// Ports of the mesh's own that somebody else has.
+    package var squatted: [(workload: Workload, address: SocketAddress)] { namespaces.squatted }
+
     init(capture: Capture, dataPlane: DataPlane, names: NameServer, kept: KeptSockets, cgroupRoot: String, log: Logger) {
         self.capture = capture
         self.cgroupRoot = cgroupRoot
@@ -74,7 +77,10 @@ package actor Enrolment {
     /// Cgroups that a daemon before this one entered and that nobody wants any more are forgotten: closed.
     package func forgetStrangers() {
         let known = Set(enrolled.values.map(\.cgroup))
-        for cgroup in capture.workloads().keys where !known.contains(cgroup) { try? capture.removeWorkload(cgroup: cgroup) }
+        for cgroup in capture.workloads().keys where !known.contains(cgroup) {
+            // One whose cgroup was made anew while no daemon ran left it behind: what its processes handed on is the service's still.
+            try? capture.removeWorkload(cgroup: cgroup, isGone: !ControlGroup.exists(cgroup, below: cgroupRoot))
+        }
         namespaces.forgetStrangers()
     }
 
@@ -181,8 +187,9 @@ package actor Enrolment {
 
     /// The cgroup is forgotten first, so that it is closed from then on.
     private func withdraw(_ workload: Workload) {
+        let isGone = enrolled[workload].map { !exists($0) } ?? true
         guard let entry = enrolled.removeValue(forKey: workload) else { return }
-        try? capture.removeWorkload(cgroup: entry.cgroup)
+        try? capture.removeWorkload(cgroup: entry.cgroup, isGone: isGone)
         namespaces.leave(workload)
         log.info("workload released", metadata: ["service": "\(workload.service)", "cgroup": "\(workload.cgroup)"])
     }

@@ -35,7 +35,7 @@ extension FlowRecord {
         sourceAddress = event.source
         destinationAddress = event.dialled
         if event.kind == .directClosed { endpoint = event.destination }
-        reason = event.kind == .directClosed && event.failure != 0 ? .endpointRefused : event.reason
+        reason = event.kind == .directClosed && event.failure != 0 && event.reason == .none ? .endpointRefused : event.reason
         isUDP = event.transport == UInt32(17)
     }
 }

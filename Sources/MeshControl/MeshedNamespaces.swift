@@ -12,6 +12,15 @@ struct MeshedNamespaces {
         var addresses: Set<IPAddress>
         var workloads: Set<Workload>
         var permissive: Bool
+        /// Addresses of the mesh's own at which somebody else sits since before the mesh came.
+        var taken: [SocketAddress]
+    }
+
+    /// Where somebody else sits, with a workload whose namespace that is.
+    var squatted: [(workload: Workload, address: SocketAddress)] {
+        entries.values.flatMap { entry in
+            entry.workloads.prefix(1).flatMap { workload in entry.taken.map { (workload, $0) } }
+        }
     }
 
     private let capture: Capture
@@ -50,6 +59,7 @@ struct MeshedNamespaces {
             if let known = entries[identity] {
                 entry = known
                 entry.addresses = try namespace.enter { () throws(SystemError) in try InterfaceAddresses.all() }
+                try resolveAgain(namespace, &entry)
             } else {
                 entry = try open(namespace, occupant)
             }
@@ -61,6 +71,15 @@ struct MeshedNamespaces {
             entries[identity] = entry
             return entry
         } catch { throw EnrolmentFailure(error) }
+    }
+
+    /// Whoever had the resolver's port may be gone.
+    private func resolveAgain(_ namespace: borrowing NetworkNamespace, _ entry: inout Entry) throws(SystemError) {
+        let missing = entry.taken.filter { $0.port == Capture.resolverPort }
+        guard !missing.isEmpty else { return }
+        let resolvers = try NamespaceResolvers.open(missing.map(\.ip), in: namespace, cookie: entry.cookie, kept: kept)
+        entry.taken = entry.taken.filter { $0.port != Capture.resolverPort } + resolvers.taken
+        try resolvers.handOver(to: names, capture, as: entry.index)
     }
 
     private mutating func open(_ namespace: borrowing NetworkNamespace, _ occupant: Occupant) throws(SystemError) -> Entry {
@@ -125,8 +144,12 @@ struct MeshedNamespaces {
         do throws(KernelError) {
             try capture.setListeners(namespace: index, v4: sockets.listener4, v6: sockets.listener6)
         } catch { throw SystemError(error.operation, code: error.code) }
-        sockets.handOver(to: dataPlane, names: names, as: index, namespace: try namespace.duplicate())
-        return Entry(index: index, cookie: cookie, addresses: addresses, workloads: [], permissive: occupant.permissive)
+        let resolvers = try NamespaceResolvers.open(in: namespace, cookie: cookie, kept: kept)
+        let taken = sockets.taken + resolvers.taken
+        try resolvers.handOver(to: names, capture, as: index)
+        sockets.handOver(to: dataPlane, as: index, namespace: try namespace.duplicate())
+        return Entry(
+            index: index, cookie: cookie, addresses: addresses, workloads: [], permissive: occupant.permissive, taken: taken)
     }
 
     private func changeGuard(

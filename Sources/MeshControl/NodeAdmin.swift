@@ -1,5 +1,6 @@
 internal import Foundation
 internal import MeshAdmin
+internal import MeshBPF
 internal import MeshConfig
 internal import MeshIdentity
 internal import MeshRegistry
@@ -43,6 +44,17 @@ final class NodeAdmin: AdminSource {
             problems: await problems())
     }
 
+    /// Who sits at the mesh's own ports since before the mesh came.
+    private func squatters() async -> [StatusView.Problem] {
+        await parts.enrolment.squatted.map { workload, address in
+            let isResolver = address.port == Capture.resolverPort
+            let effect = isResolver ? "DNS there is refused" : "captured connections are served all the same"
+            return StatusView.Problem(
+                what: "somebody else holds port \(address.port) in the namespace of \(workload.service): \(effect)",
+                remedy: "end whoever has \(address), see ss -lnp; the daemon tries again every few seconds")
+        }
+    }
+
     /// What keeps the node from doing what its files say.
     func problems() async -> [StatusView.Problem] {
         var problems = documents.problems.flatMap { source in
@@ -56,6 +68,7 @@ final class NodeAdmin: AdminSource {
                     what: "\(pending.workload.service) in \(pending.workload.cgroup) is not captured: \(pending.reason)",
                     remedy: "start it, or correct its record in the registry"))
         }
+        problems += await squatters()
         for certificate in await parts.identities.statuses() {
             guard let error = certificate.lastError else { continue }
             problems.append(

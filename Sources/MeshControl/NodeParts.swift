@@ -195,6 +195,8 @@ struct NodeParts {
         options.keepalive = configuration.tunnel.keepalive
         options.connectTimeout = configuration.tunnel.connectTimeout
         options.deliveryMark = Capture.mark
+        options.deliveryCheck = DeliveryCheck(
+            expect: { expectCallee($0, on: $1) }, isRefused: { metWrongListener($0) })
         options.descriptorCeiling = Int32(clamping: descriptors - ProcessLimits.reservedDescriptors)
         return try DataPlane(
             options: options, rings: rings,

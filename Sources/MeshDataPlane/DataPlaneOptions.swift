@@ -35,6 +35,8 @@ package struct DataPlaneOptions: Sendable {
     /// SO_MARK of connections to endpoints: routes to loopback for it are made when a namespace is readied, so that callees can be shown
     /// their callers' own addresses. nil where there are no such routes.
     package var deliveryMark: UInt32?
+    /// How the kernel keeps deliveries from listeners that are not the service's; nil where no kernel programs are.
+    package var deliveryCheck: DeliveryCheck?
 
     /// Connections that workloads and calling services may hold together; a sixteenth of the descriptors is left to tunnels and listeners.
     var sharedConnections: Int { min(Int(descriptorCeiling) / 16 * 15, maximumFlows * workers) }

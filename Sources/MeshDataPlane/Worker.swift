@@ -71,6 +71,7 @@ final class Worker: @unchecked Sendable {
     var again: [UInt64] = []
     var connectDeadlines: DeadlineQueue
     var deliveryDeadlines: DeadlineQueue
+    var deliveryChecks = DeadlineQueue(delay: DeliveryCheck.interval)
     var handshakeDeadlines: DeadlineQueue
     var arrivalDeadlines: DeadlineQueue
     var keepaliveDeadlines: DeadlineQueue
@@ -194,6 +195,7 @@ final class Worker: @unchecked Sendable {
     private func expire() {
         while let handle = connectDeadlines.popDue(now: now) { connectTimedOut(handle) }
         while let handle = deliveryDeadlines.popDue(now: now) { deliveryTimedOut(handle) }
+        while let handle = deliveryChecks.popDue(now: now) { checkDelivery(handle) }
         while let handle = handshakeDeadlines.popDue(now: now) { handshakeTimedOut(handle) }
         while let handle = arrivalDeadlines.popDue(now: now) { arrivalTimedOut(handle) }
         while let handle = keepaliveDeadlines.popDue(now: now) { keepAlive(handle) }

@@ -46,6 +46,12 @@ extension ControlGroup {
         (try? readText("/proc/self/cgroup")).flatMap(path(in:))
     }
 
+    /// The id of the cgroup of process 1, which makes the sockets of socket activation; nil without cgroup v2.
+    package static func ofServiceManager() -> UInt64? {
+        guard let mount = mountPoint(), let text = try? readText("/proc/1/cgroup"), let path = path(in: text) else { return nil }
+        return try? id(ofDirectory: mount + path)
+    }
+
     /// What a /proc/PID/cgroup says of cgroup v2.
     static func path(in text: String) -> String? {
         for line in text.split(separator: "\n") where line.hasPrefix("0::") { return String(line.dropFirst(3)) }
@@ -54,6 +60,12 @@ extension ControlGroup {
 }
 
 extension ControlGroup {
+    /// Whether a cgroup with that id is `directory` or lies below it.
+    package static func exists(_ wanted: UInt64, below directory: String) -> Bool {
+        if (try? id(ofDirectory: directory)) == wanted { return true }
+        return children(ofDirectory: directory).contains { exists(wanted, below: directory + "/" + $0) }
+    }
+
     /// The names of the cgroups directly below, in order; none when it is gone.
     package static func children(ofDirectory path: String) -> [String] {
         guard let stream = opendir(path) else { return [] }

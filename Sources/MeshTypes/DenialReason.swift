@@ -17,6 +17,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case tableFull = 12
     case notRunning = 13
     case leak = 14
+    case wrongListener = 15
 
     case noCertificate = 64
     case peerUnverified = 65
@@ -68,6 +69,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .tableFull: "table_full"
         case .notRunning: "daemon_not_running"
         case .leak: "leak_stopped"
+        case .wrongListener: "wrong_listener"
         case .noCertificate: "no_certificate"
         case .peerUnverified: "peer_unverified"
         case .peerIdentity: "peer_identity"

@@ -70,7 +70,7 @@ extension KernelTests {
             try arena.serve(.proxy)
             try arena.startServer()
             try arena.startServer("node", port: 8085, space: "node")
-            for pin in PinLayout.names(in: arena.pins + "/v1/guards") { unlink("\(arena.pins)/v1/guards/\(pin)") }
+            for pin in PinLayout.names(in: arena.pins + "/v2/guards") { unlink("\(arena.pins)/v2/guards/\(pin)") }
             #expect(
                 try arena.python(nil, "print(call('10.77.0.3', 80)); print(call('10.77.0.1', 8085))", space: "out") == "timeout\ntimeout")
             #expect(arena.reasons().allSatisfy { $0 == .plaintext })

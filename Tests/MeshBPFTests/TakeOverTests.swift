@@ -26,7 +26,7 @@ extension KernelTests {
             #expect(try arena.python("a", "print(call('240.64.0.5', 80))") == "ECONNREFUSED")
             try arena.serve(.proxy)
             #expect(try arena.python("a", "print(call('240.64.0.5', 80))").hasPrefix("captured"))
-            #expect(PinLayout.names(in: arena.pins + "/v1/guards").count == 3)
+            #expect(PinLayout.names(in: arena.pins + "/v2/guards").count == 3)
             #expect(arena.capture.sweepGuards() == 0)
         }
 
@@ -60,7 +60,7 @@ extension KernelTests {
             arena.killDaemon()
             try arena.attach()
             #expect(arena.capture.sweepGuards() == 3)
-            #expect(PinLayout.names(in: arena.pins + "/v1/guards").isEmpty)
+            #expect(PinLayout.names(in: arena.pins + "/v2/guards").isEmpty)
         }
 
         /// Another version's maps have another layout: its programs are replaced, never run beside ours.
@@ -68,10 +68,10 @@ extension KernelTests {
             let arena = Arena("vers")
             try arena.serve(.proxy)
             arena.killDaemon()
-            try checkedRename(arena.pins + "/v1", arena.pins + "/v0")
+            try checkedRename(arena.pins + "/v2", arena.pins + "/v1")
             try arena.attach()
             #expect(!arena.capture.tookOver)
-            #expect(PinLayout.names(in: arena.pins) == ["v1"])
+            #expect(PinLayout.names(in: arena.pins) == ["v2"])
             try arena.serve(.proxy)
             #expect(try arena.python("a", "print(call('240.64.0.5', 80))").hasPrefix("captured"))
         }

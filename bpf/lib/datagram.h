@@ -6,6 +6,7 @@
 #include "dns.h"
 #include "events.h"
 #include "identity.h"
+#include "liveness.h"
 #include "outbound.h"
 
 inline_always int judge_datagram(struct bpf_sock_addr *ctx, struct bpf_sock *sk, int v6, const struct identity *id,
@@ -18,6 +19,11 @@ inline_always int judge_datagram(struct bpf_sock_addr *ctx, struct bpf_sock *sk,
 	if (!id->who) {
 		reason = MYELIN_REASON_UNKNOWN_WORKLOAD;
 	} else if (destination->port == DNS_SERVER_PORT) {
+		if (!resolver_lives(id->who->netns, is_v4(destination))) {
+			report_outbound(MYELIN_REASON_NOT_RUNNING, id->who, id->cgroup, destination, 0, IPPROTO_UDP);
+			bpf_set_retval(-ECONNREFUSED);
+			return REFUSE;
+		}
 		slot = dns_slot(id->who, destination);
 		if (slot) {
 			slot_address(slot, destination, &to);

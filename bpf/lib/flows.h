@@ -23,18 +23,38 @@ inline_always struct myelin_flow *find_permit(__u64 netns, const struct wide_add
 	return bpf_map_lookup_elem(&flows, &key);
 }
 
-/* The daemon makes this connection in namespace `netns`. */
-inline_always int is_delivery(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
+/* The daemon's own connection in namespace `netns`, or NULL. */
+inline_always struct myelin_flow *find_delivery(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
 {
 	struct myelin_flow_key key = {0};
 
 	set_flow(&key, netns, source, destination);
-	return bpf_map_lookup_elem(&deliveries, &key) != 0;
+	return bpf_map_lookup_elem(&deliveries, &key);
+}
+
+inline_always int is_delivery(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
+{
+	return find_delivery(netns, source, destination) != 0;
+}
+
+/* What lets this connection in, or NULL. */
+inline_always struct myelin_flow *find_voucher(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
+{
+	return find_delivery(netns, source, destination) ?: find_permit(netns, source, destination);
 }
 
 inline_always int is_vouched_for(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
 {
-	return is_delivery(netns, source, destination) || find_permit(netns, source, destination);
+	return find_voucher(netns, source, destination) != 0;
+}
+
+/* A captured connection on its way to the daemon, which nobody has accepted yet. */
+inline_always int is_pending(__u64 netns, const struct wide_address *source, const struct wide_address *destination)
+{
+	struct myelin_flow_key key = {0};
+
+	set_flow(&key, netns, source, destination);
+	return bpf_map_lookup_elem(&pending, &key) != 0;
 }
 
 /* The two ends of a socket, seen from itself. */

@@ -6,8 +6,15 @@
 #include "base.h"
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct net {
+	__u64 net_cookie;
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
 struct sock_common {
 	unsigned long skc_flags;
+	possible_net_t skc_net;
 };
 struct sock {
 	struct sock_common __sk_common;
@@ -23,6 +30,14 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 };
 #pragma clang attribute pop
+
+/* For hooks that have no helper to ask: 0 when it cannot be told. */
+inline_always __u64 netns_cookie_of(struct bpf_sock *sk)
+{
+	struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
+
+	return tcp ? tcp->inet_conn.icsk_inet.sk.__sk_common.skc_net.net->net_cookie : 0;
+}
 
 #define SOCK_DONE_BIT (1ul << 1) /* enum sock_flags: the peer's FIN was received */
 

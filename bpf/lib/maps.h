@@ -59,13 +59,45 @@ struct {
 	__type(value, __u64);
 } listeners SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, MYELIN_RESOLVER_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} resolvers SEC(".maps");
+
+HASH(guarded, __u64, __u32, MYELIN_MAX_NAMESPACES);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MYELIN_MAX_FORMER_CGROUPS);
+	__type(key, __u64);
+	__type(value, __u32);
+} former SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct myelin_share);
+} shares SEC(".maps");
+
 /* Written by the programs. Not preallocated: their size follows the live connections. */
-HASH(pending, struct myelin_pending_key, struct myelin_original_destination, MYELIN_MAX_FLOWS);
+HASH(pending, struct myelin_flow_key, struct myelin_pending, MYELIN_MAX_FLOWS);
 HASH(flows, struct myelin_flow_key, struct myelin_flow, MYELIN_MAX_FLOWS);
 HASH(deliveries, struct myelin_flow_key, struct myelin_flow, MYELIN_MAX_FLOWS);
 HASH(dns_slots, __u32, struct myelin_dns_slot, MYELIN_MAX_DNS_SLOTS);
 HASH(dns_servers, struct myelin_dns_key, __u32, MYELIN_MAX_DNS_SLOTS);
 HASH(dns_counts, __u32, __u32, MYELIN_MAX_WORKLOADS);
+HASH(usage, __u32, struct myelin_usage, MYELIN_MAX_WORKLOADS);
+
+/* How many entries are taken of those that all workloads share. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} common_entries SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

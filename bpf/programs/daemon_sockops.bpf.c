@@ -5,28 +5,25 @@
  */
 #include "../lib/events.h"
 #include "../lib/flows.h"
+#include "../lib/shares.h"
 
 inline_always void on_capture(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 {
 	struct wide_address local, remote;
-	struct myelin_original_destination *origin;
-	struct myelin_pending_key key = {0};
+	struct myelin_flow_key key = {0};
 	struct socket_state *state;
 
 	read_ends(ctx, &local, &remote);
 	if (local.port != MYELIN_CAPTURE_PORT)
 		return;
-	key.netns = bpf_get_netns_cookie(ctx);
-	key.source = remote.value;
-	origin = bpf_map_lookup_elem(&pending, &key);
-	if (!origin)
-		return;
+	set_flow(&key, bpf_get_netns_cookie(ctx), &remote, &local);
 	state = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-	if (state) {
-		state->origin = *origin;
-		state->kind = KIND_CAPTURED;
+	if (!state) {
+		drop_pending(&key);
+		return;
 	}
-	bpf_map_delete_elem(&pending, &key);
+	if (take_pending(&key, &state->origin))
+		state->kind = KIND_CAPTURED;
 }
 
 inline_always void on_delivery(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
@@ -41,6 +38,7 @@ inline_always void on_delivery(struct bpf_sock_ops *ctx, struct bpf_sock *sk)
 	state->kind = KIND_EXEMPT;
 	read_ends(ctx, &local, &remote);
 	set_flow(&key, bpf_get_netns_cookie(ctx), &local, &remote);
+	flow.destination_service = state->destination_service;
 	if (bpf_map_update_elem(&deliveries, &key, &flow, BPF_ANY)) {
 		count(MYELIN_COUNTER_TABLE_FULL);
 		return;

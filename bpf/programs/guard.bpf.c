@@ -65,6 +65,32 @@ inline_always int to_daemon(struct bpf_sk_lookup *ctx)
 	return failed ? SK_DROP : SK_PASS;
 }
 
+/*
+ * Only what the connect hook sent here, and wrote a record of, is taken. The counter is all that is left of the rest: it may be a late
+ * packet of a connection that was, and a process that dials was reported by the connect hooks.
+ */
+inline_always int judge_captured(struct bpf_sk_lookup *ctx, const struct wide_address *source, const struct wide_address *destination)
+{
+	if (is_pending(guard.netns, source, destination))
+		return to_daemon(ctx);
+	count(MYELIN_COUNTER_DENIED_INBOUND);
+	return SK_DROP;
+}
+
+/* Queries reach the resolver's socket and nobody else's. */
+inline_always int to_resolver(struct bpf_sk_lookup *ctx)
+{
+	__u32 index = listener_index(guard.index, ctx->family == AF_INET);
+	struct bpf_sock *sk = bpf_map_lookup_elem(&resolvers, &index);
+	long failed;
+
+	if (!sk)
+		return SK_DROP;
+	failed = bpf_sk_assign(ctx, sk, 0);
+	bpf_sk_release(sk);
+	return failed ? SK_DROP : SK_PASS;
+}
+
 /* Datagrams: the slots of the resolver, and a pod's own loopback. From elsewhere only to what is not meshed. */
 inline_always int judge_datagram_in(struct bpf_sk_lookup *ctx, const struct wide_address *source, const struct wide_address *destination)
 {
@@ -72,9 +98,9 @@ inline_always int judge_datagram_in(struct bpf_sk_lookup *ctx, const struct wide
 	struct target nobody = {0};
 
 	if (is_loopback(destination))
-		return SK_PASS;
+		return destination->port == MYELIN_DNS_PORT ? to_resolver(ctx) : SK_PASS;
 	if (is_v6_slot(destination) && ctx->ingress_ifindex == LOOPBACK_IFINDEX)
-		return SK_PASS;
+		return destination->port == MYELIN_DNS_PORT ? to_resolver(ctx) : SK_PASS;
 	/* Answers of the resolver; cgroup_skb/ingress sees to it that they come over loopback. */
 	if (is_v6_slot(source) && source->port == MYELIN_DNS_PORT)
 		return SK_PASS;
@@ -114,20 +140,23 @@ int inbound(struct bpf_sk_lookup *ctx)
 {
 	struct wide_address source, destination;
 	struct target target = {0};
+	struct myelin_flow *voucher;
 
 	read_lookup(ctx, &source, &destination);
 	if (ctx->protocol == IPPROTO_UDP)
 		return judge_datagram_in(ctx, &source, &destination);
 	if (is_loopback(&destination)) {
 		if (destination.port == MYELIN_CAPTURE_PORT)
-			return to_daemon(ctx);
+			return judge_captured(ctx, &source, &destination);
 		if (!guard.node)
 			return SK_PASS;
 	}
 	if (!find_target(&destination, &target))
 		return SK_PASS;
-	if (is_vouched_for(guard.netns, &source, &destination))
-		return SK_PASS;
+	voucher = find_voucher(guard.netns, &source, &destination);
+	/* Refused once by the hook that sees who listens, which cannot reset it: that is made good when the SYN comes again. */
+	if (voucher)
+		return voucher->flags & MYELIN_FLOW_WRONG_LISTENER ? SK_DROP : SK_PASS;
 	report_inbound(IPPROTO_TCP, &source, &destination, &target, MYELIN_REASON_PLAINTEXT);
 	return target.permissive ? SK_PASS : SK_DROP;
 }

@@ -6,6 +6,7 @@
 #include "../lib/events.h"
 #include "../lib/flows.h"
 #include "../lib/kernel_socket.h"
+#include "../lib/shares.h"
 
 inline_always void report_full(const struct socket_state *state, const struct wide_address *source)
 {
@@ -27,11 +28,18 @@ inline_always void report_full(const struct socket_state *state, const struct wi
 	end_event(event);
 }
 
+/* The whole connection is the key: nobody else can have the same one at the same time. */
 inline_always int enter_pending(const struct myelin_flow_key *flow, struct socket_state *state)
 {
-	struct myelin_pending_key key = {.netns = flow->netns, .source = flow->source};
+	struct myelin_pending entry = {.origin = state->origin};
 
-	return bpf_map_update_elem(&pending, &key, &state->origin, BPF_ANY);
+	drop_pending(flow);
+	if (!take_place(state->origin.workload, &entry.flags))
+		return 1;
+	if (!bpf_map_update_elem(&pending, flow, &entry, BPF_NOEXIST))
+		return 0;
+	give_place_back(state->origin.workload, entry.flags);
+	return 1;
 }
 
 inline_always int enter_permit(const struct myelin_flow_key *flow, const struct socket_state *state)
@@ -42,7 +50,13 @@ inline_always int enter_permit(const struct myelin_flow_key *flow, const struct 
 		.destination_service = state->destination_service,
 	};
 
-	return bpf_map_update_elem(&flows, flow, &permit, BPF_ANY);
+	drop_permit(flow);
+	if (!take_place(state->origin.workload, &permit.flags))
+		return 1;
+	if (!bpf_map_update_elem(&flows, flow, &permit, BPF_NOEXIST))
+		return 0;
+	give_place_back(state->origin.workload, permit.flags);
+	return 1;
 }
 
 inline_always void on_connecting(struct bpf_sock_ops *ctx, struct socket_state *state)
@@ -68,9 +82,9 @@ inline_always void on_connecting(struct bpf_sock_ops *ctx, struct socket_state *
 	bpf_sock_ops_cb_flags_set(ctx, ctx->bpf_sock_ops_cb_flags | BPF_SOCK_OPS_STATE_CB_FLAG);
 }
 
-inline_always void report_direct(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct socket_state *state, __u32 kind)
+inline_always void report_direct(struct bpf_sock_ops *ctx, struct bpf_sock *sk, const struct socket_state *state, __u32 kind, __u32 reason)
 {
-	struct myelin_event *event = begin_event(kind, MYELIN_REASON_NONE);
+	struct myelin_event *event = begin_event(kind, reason);
 	struct socket_end end = {0};
 
 	if (!event)
@@ -97,19 +111,19 @@ inline_always void report_direct(struct bpf_sock_ops *ctx, struct bpf_sock *sk, 
 inline_always void on_closed(struct bpf_sock_ops *ctx, struct bpf_sock *sk, struct socket_state *state)
 {
 	struct myelin_flow_key flow = state->flow;
+	__u32 flags;
 
 	if (!state->entered)
 		return;
 	state->entered = 0;
 	if (state->kind == KIND_PROXY) {
-		struct myelin_pending_key key = {.netns = flow.netns, .source = flow.source};
-
-		bpf_map_delete_elem(&pending, &key);
+		drop_pending(&flow);
 		return;
 	}
 	if (state->kind == KIND_DIRECT) {
-		bpf_map_delete_elem(&flows, &flow);
-		report_direct(ctx, sk, state, MYELIN_EVENT_DIRECT_CLOSED);
+		flags = drop_permit(&flow);
+		report_direct(ctx, sk, state, MYELIN_EVENT_DIRECT_CLOSED,
+			      flags & MYELIN_FLOW_WRONG_LISTENER ? MYELIN_REASON_WRONG_LISTENER : MYELIN_REASON_NONE);
 	}
 }
 
@@ -157,7 +171,7 @@ int workload_sockops(struct bpf_sock_ops *ctx)
 	} else if (op == BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB) {
 		state->established = 1;
 		if (state->kind == KIND_DIRECT && state->entered)
-			report_direct(ctx, sk, state, MYELIN_EVENT_DIRECT_OPENED);
+			report_direct(ctx, sk, state, MYELIN_EVENT_DIRECT_OPENED, MYELIN_REASON_NONE);
 	} else if (to == BPF_TCP_CLOSE) {
 		on_closed(ctx, sk, state);
 	}

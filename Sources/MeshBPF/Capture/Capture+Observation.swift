@@ -57,7 +57,7 @@ extension Capture {
         result.destinations = maps.destinations.count
         result.verdicts = maps.verdicts.count
         result.dnsSlots = maps.dnsSlots.keys().count
-        result.pending = KernelMap<RawPendingKey, RawOriginal>(name: "pending", descriptor: maps.pending).keys().count
+        result.pending = KernelMap<RawFlowKey, RawPending>(name: "pending", descriptor: maps.pending).keys().count
         result.flows = KernelMap<RawFlowKey, RawFlow>(name: "flows", descriptor: maps.flows).keys().count
         result.deliveries = KernelMap<RawFlowKey, RawFlow>(name: "deliveries", descriptor: maps.deliveries).keys().count
         return result

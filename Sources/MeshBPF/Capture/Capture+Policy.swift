@@ -6,13 +6,19 @@ extension Capture {
     package func setWorkload(cgroup id: UInt64, _ entry: WorkloadEntry) throws(KernelError) {
         let previous = maps.workloads.entries[id]?.workload
         try maps.workloads.set(id, entry)
+        if !entry.exempt { try maps.former.set(id, entry.service) }
+        try divideShares()
         if let previous, previous != entry.workload { try forgetSlotsUnlessUsed(of: previous) }
     }
 
     /// Also forgets the DNS slots of the workload, unless another cgroup has the same one.
-    package func removeWorkload(cgroup id: UInt64) throws(KernelError) {
+    ///
+    /// - Parameter isGone: the cgroup exists no more. Listeners that its processes left to their successors are the service's still.
+    package func removeWorkload(cgroup id: UInt64, isGone: Bool = false) throws(KernelError) {
         guard let entry = maps.workloads.entries[id], !entry.isDaemon else { return }
         try maps.workloads.remove(id)
+        if !isGone { try maps.former.remove(id) }
+        try divideShares()
         try forgetSlotsUnlessUsed(of: entry.workload)
     }
 
@@ -49,5 +55,6 @@ extension Capture {
             try maps.dnsSlots.remove(slot)
         }
         try maps.dnsCounts.remove(DNSWorkload(raw: workload.rawValue))
+        try maps.usage.remove(DNSWorkload(raw: workload.rawValue))
     }
 }

@@ -29,6 +29,7 @@ package final class Capture: Sendable {
         let object = try ObjectFile(opening: options.objectDirectory + "/capture.bpf.o")
         var constants = myelin_capture_constants()
         constants.node_netns = try NamespaceCookie.current()
+        constants.service_manager = ControlGroup.ofServiceManager() ?? 0
         constants.refuse_unknown = options.unknownWorkloads == .refuse ? 1 : 0
         try object.setConstants(constants)
         try object.pinMaps(in: pins.maps)
@@ -66,7 +67,9 @@ package final class Capture: Sendable {
         _ object: borrowing ObjectFile, _ options: CaptureOptions, _ pins: PinLayout
     ) throws(KernelError) -> Bool {
         var tookOver = false
-        for (path, hooks) in [(options.daemonCgroup, CgroupHook.daemon), (options.cgroup, CgroupHook.workloads)] {
+        guard let root = ControlGroup.mountPoint() else { throw KernelError("find the root of cgroup v2", code: ENOENT) }
+        let places = [(options.daemonCgroup, CgroupHook.daemon), (options.cgroup, CgroupHook.workloads), (root, CgroupHook.doors)]
+        for (path, hooks) in places {
             let id = try cgroupID(path)
             let directory = try openDirectory(path)
             for hook in hooks {

@@ -27,6 +27,7 @@ extension Capture {
         guard index.rawValue < UInt32(MYELIN_MAX_NAMESPACES) else { throw KernelError("guard namespace", code: ENOSPC) }
         let surveyed = try NamespaceSurvey(of: namespace)
         try writeNamespace(index, surveyed, kind, permissive)
+        try closeDoors(surveyed.cookie, index)
         let pin = "\(pins.guards)/\(surveyed.cookie)"
         if guards.withLock({ $0[index]?.cookie }) == surveyed.cookie { return }
         let object = try ObjectFile(opening: options.objectDirectory + "/guard.bpf.o")
@@ -48,12 +49,17 @@ extension Capture {
 
     /// Frees the index of a namespace.
     package func forget(_ index: NamespaceIndex) {
+        for (cookie, entered) in namespaces() where entered == index {
+            var cookie = cookie
+            bpf_map_delete_elem(maps.guarded, &cookie)
+        }
         var free = myelin_namespace()
         var key = index.rawValue
         bpf_map_update_elem(maps.namespaces, &key, &free, 0)
         for family: UInt32 in 0...1 {
             var slot = 2 * index.rawValue + family
             bpf_map_delete_elem(maps.listeners, &slot)
+            bpf_map_delete_elem(maps.resolvers, &slot)
         }
     }
 
@@ -83,19 +89,34 @@ extension Capture {
         return stale.count
     }
 
+    /// From now on nobody but the daemon takes its ports there.
+    private func closeDoors(_ cookie: UInt64, _ index: NamespaceIndex) throws(KernelError) {
+        var cookie = cookie
+        var value = index.rawValue
+        let result = bpf_map_update_elem(maps.guarded, &cookie, &value, 0)
+        if result != 0 { throw KernelError("write map guarded", code: -result) }
+    }
+
+    /// Enters the resolver's sockets of a namespace; -1 for none. Queries reach them and nobody else's.
+    package func setResolvers(namespace index: NamespaceIndex, v4: Int32, v6: Int32) throws(KernelError) {
+        for (family, resolver) in [v4, v6].enumerated() where resolver >= 0 {
+            try enter(resolver, at: 2 * index.rawValue + UInt32(family), of: maps.resolvers)
+        }
+    }
+
     /// Enters the listeners of a namespace; -1 for none. From the first call on the programs take the daemon for serving.
     package func setListeners(namespace index: NamespaceIndex, v4: Int32, v6: Int32) throws(KernelError) {
         for (family, listener) in [v4, v6].enumerated() where listener >= 0 {
-            try enter(listener, at: 2 * index.rawValue + UInt32(family))
+            try enter(listener, at: 2 * index.rawValue + UInt32(family), of: maps.listeners)
         }
-        try enter(liveness.descriptor.raw, at: UInt32(MYELIN_LIVENESS))
+        try enter(liveness.descriptor.raw, at: UInt32(MYELIN_LIVENESS), of: maps.listeners)
     }
 
-    private func enter(_ socket: Int32, at index: UInt32) throws(KernelError) {
+    private func enter(_ socket: Int32, at index: UInt32, of map: Int32) throws(KernelError) {
         var key = index
         var value = UInt64(socket)
-        let result = bpf_map_update_elem(maps.listeners, &key, &value, 0)
-        if result != 0 { throw KernelError("enter a listener", code: -result) }
+        let result = bpf_map_update_elem(map, &key, &value, 0)
+        if result != 0 { throw KernelError("enter a socket", code: -result) }
     }
 
     private func writeNamespace(

@@ -12,9 +12,14 @@ struct CaptureMaps: Sendable {
     let dnsSlots: KernelMap<DNSSlotNumber, DNSSlot>
     let dnsServers: KernelMap<DNSServerKey, DNSSlotNumber>
     let dnsCounts: KernelMap<DNSWorkload, DNSSlotNumber>
+    let former: KernelMap<UInt64, ServiceID>
+    let usage: KernelMap<DNSWorkload, UsageRecord>
     /// Arrays and maps that only the kernel writes, by descriptor.
     let namespaces: Int32
     let listeners: Int32
+    let resolvers: Int32
+    let guarded: Int32
+    let shares: Int32
     let flows: Int32
     let deliveries: Int32
     let pending: Int32
@@ -40,8 +45,13 @@ struct CaptureMaps: Sendable {
         dnsSlots = try table("dns_slots")
         dnsServers = try table("dns_servers")
         dnsCounts = try table("dns_counts")
+        former = try table("former")
+        usage = try table("usage")
         namespaces = try open("namespaces")
         listeners = try open("listeners")
+        resolvers = try open("resolvers")
+        guarded = try open("guarded")
+        shares = try open("shares")
         flows = try open("flows")
         deliveries = try open("deliveries")
         pending = try open("pending")

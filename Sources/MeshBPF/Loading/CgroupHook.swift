@@ -27,5 +27,17 @@ struct CgroupHook: Sendable {
     static let daemon: [CgroupHook] = [
         CgroupHook(program: "daemon_sockops", type: BPF_CGROUP_SOCK_OPS),
         CgroupHook(program: "original_destination", type: BPF_CGROUP_GETSOCKOPT),
+        CgroupHook(program: "expected_callee", type: BPF_CGROUP_SETSOCKOPT),
+    ]
+
+    /// Attached to the root of all cgroups, for what is not captured too; they judge only what happens in this node's namespaces.
+    static let doors: [CgroupHook] = [
+        CgroupHook(program: "door_bind4", type: BPF_CGROUP_INET4_BIND),
+        CgroupHook(program: "door_bind6", type: BPF_CGROUP_INET6_BIND),
+        CgroupHook(program: "door_sendmsg4", type: BPF_CGROUP_UDP4_SENDMSG),
+        CgroupHook(program: "door_sendmsg6", type: BPF_CGROUP_UDP6_SENDMSG),
+        CgroupHook(program: "door_connect4", type: BPF_CGROUP_INET4_CONNECT),
+        CgroupHook(program: "door_connect6", type: BPF_CGROUP_INET6_CONNECT),
+        CgroupHook(program: "listener", type: BPF_CGROUP_INET_INGRESS),
     ]
 }

@@ -21,14 +21,15 @@ struct RawFlow: RawRecord {
     init(raw: myelin_flow) { self.raw = raw }
 }
 
-struct RawPendingKey: RawRecord {
-    let raw: myelin_pending_key
-    init(raw: myelin_pending_key) { self.raw = raw }
+struct RawPending: RawRecord {
+    let raw: myelin_pending
+    init(raw: myelin_pending) { self.raw = raw }
 }
 
-struct RawOriginal: RawRecord {
-    let raw: myelin_original_destination
-    init(raw: myelin_original_destination) { self.raw = raw }
+/// What a workload takes of `pending` and `flows`.
+struct UsageRecord: RawRecord {
+    let raw: myelin_usage
+    init(raw: myelin_usage) { self.raw = raw }
 }
 
 extension KernelMap {

@@ -35,7 +35,7 @@ extension AttemptOutcome {
     /// What it says of an endpoint that nothing came of an attempt for this reason.
     init(_ reason: DenialReason, mayHaveArrived: Bool) {
         switch reason {
-        case .endpointRefused, .endpointTimeout, .tunnelFailed, .peerUnverified, .peerIdentity, .notAnEndpoint, .draining:
+        case .endpointRefused, .wrongListener, .endpointTimeout, .tunnelFailed, .peerUnverified, .peerIdentity, .notAnEndpoint, .draining:
             self = mayHaveArrived ? .failed : .unreachable
         case .endpointClosed, .badResponse, .deadlineExceeded: self = .failed
         default: self = .abandoned

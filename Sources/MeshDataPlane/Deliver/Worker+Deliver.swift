@@ -40,9 +40,17 @@ extension Worker {
         let isV4 = delivery.address.ip.isV4
         let socket =
             delivery.namespace == .node ? TCPSocket.open(isV4: isV4) : namespace.namespace.openSocket(isV4: isV4, home: home)
-        guard isScarce(socket) else { return socket }
+        guard isScarce(socket) else { return expecting(delivery, socket) }
         refuseForWantOfDescriptors(socket)
         errno = EMFILE
+        return -1
+    }
+
+    /// The kernel must know whose listener may take it before it leaves.
+    private func expecting(_ delivery: Snapshot.Delivery, _ socket: Int32) -> Int32 {
+        guard socket >= 0, let check = shared.options.deliveryCheck, !check.expect(delivery.service, socket) else { return socket }
+        close(socket)
+        errno = ENOBUFS
         return -1
     }
 
@@ -62,6 +70,7 @@ extension Worker {
         }
         flow.pointee.far.socket = socket
         flow.pointee.far.charge = charge
+        deliveryChecks.schedule(handle, now: now)
         watch(socket, .far, handle)
     }
 
@@ -78,6 +87,7 @@ extension Worker {
         flow.pointee.near.socket = socket
         flow.pointee.near.charge = charge
         deliveryDeadlines.schedule(handle, now: now)
+        deliveryChecks.schedule(handle, now: now)
         watch(socket, .near, handle)
     }
 

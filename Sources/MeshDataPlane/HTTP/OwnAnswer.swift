@@ -52,7 +52,7 @@ package struct OwnAnswer {
         case .rateLimited: 429
         case .deadlineExceeded, .endpointTimeout, .idleTimeout: 504
         case .noEndpoint, .overloaded, .shareExhausted, .draining, .noCertificate, .circuitOpen, .queueFull, .shed, .limitUnavailable,
-            .endpointNotReady:
+            .endpointNotReady, .wrongListener:
             503
         case .badRequest: 400
         default: 502

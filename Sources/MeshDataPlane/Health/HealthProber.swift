@@ -147,7 +147,10 @@ final class HealthProber: @unchecked Sendable {
             guard let namespace = namespaces[delivery.namespace] else { return -1 }
             socket = namespace.namespace.openSocket(isV4: isV4, home: home)
         }
-        guard socket >= shared.options.descriptorCeiling else { return socket }
+        guard socket >= 0 else { return -1 }
+        // Somebody else's listener says nothing of the service's health.
+        let isExpected = shared.options.deliveryCheck?.expect(delivery.service, socket) ?? true
+        if isExpected, socket < shared.options.descriptorCeiling { return socket }
         Glibc.close(socket)
         return -1
     }

@@ -47,7 +47,7 @@ struct NodeDocuments {
             capture:
               cgroup: \(below(node.cgroup))
               daemon_cgroup: \(below(node.daemonCgroup))
-              unknown: refuse
+              unknown: \(node.unknown)
               direct: \(node.direct)
               pins: \(node.pins)
               objects: \(binaries.objects)

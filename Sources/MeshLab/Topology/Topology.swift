@@ -37,6 +37,8 @@ package struct Topology: Codable, Sendable {
         /// `capture.direct`: permitted connections within the node go without the daemon.
         package var direct = true
         package var logsAccess = true
+        /// `capture.unknown`: what becomes of processes in captured cgroups that no registry names.
+        package var unknown = "refuse"
         /// The socket of a SPIFFE agent that gives the node its SVIDs; nil: the laboratory's own authority does.
         package var agent: String?
         /// Keys of `dns:` beside the domain.

@@ -36,6 +36,7 @@ package struct LabNode: Sendable, Hashable {
     package let workers: Int
     package let direct: Bool
     package let logsAccess: Bool
+    let unknown: String
     let names: String
     package let agent: String?
     let registry: Topology.Node.Registry

@@ -15,11 +15,13 @@ extension DenialReason {
         case .mptcp: "multipath TCP is refused; use plain TCP"
         case .socketKind: "this kind of socket is not captured; use TCP"
         case .plaintext: "the call came from outside the mesh; call through it, or set mTLS: permissive while migrating"
-        case .ownPort: "the port is the daemon's own; call services by their names"
+        case .ownPort: "the port is the daemon's own: nobody else dials or binds it; call services by their names"
         case .noEndpoint: "the service has no endpoint left; see myelinctl endpoints"
-        case .tableFull: "a table of the kernel is full; see myelinctl status"
+        case .tableFull: "a table of the kernel, or the workload's share of it, is full; see myelinctl workloads"
         case .notRunning: "the daemon of this node was not ready; traffic flows again once it runs"
         case .leak: "the packet belongs to no captured flow; restart the program if its connection is older than the enrolment"
+        case .wrongListener:
+            "somebody else listens on the service's port while the service does not; see who with ss -ltnp, and start the service"
         case .noCertificate: "a service has no valid certificate on its node yet; see myelinctl certificates"
         case .peerUnverified: "the other end's certificate is expired, foreign or absent; myelinctl check compares clocks and trust"
         case .certificateRevoked:

@@ -6,7 +6,7 @@ extension DenialReason {
     var responseFlag: String {
         switch self {
         case .noEndpoint: "UH"
-        case .endpointRefused, .tunnelFailed, .peerUnverified, .peerIdentity, .notAnEndpoint, .noCertificate: "UF"
+        case .endpointRefused, .wrongListener, .tunnelFailed, .peerUnverified, .peerIdentity, .notAnEndpoint, .noCertificate: "UF"
         case .circuitOpen, .queueFull, .overloaded, .shareExhausted: "UO"
         case .rateLimited: "RL"
         case .deadlineExceeded, .endpointTimeout: "UT"

@@ -22,6 +22,7 @@ final class Arena {
     private var programs: [Program] = []
     private(set) var capture: Capture!
     private(set) var daemons: [Listener] = []
+    private var resolvers: [Program] = []
 
     init(_ label: String) {
         name = "mk\(getpid() % 10000)\(label)"
@@ -50,6 +51,7 @@ final class Arena {
     private func lower() {
         capture = nil
         for daemon in daemons { daemon.stop() }
+        for resolver in resolvers { resolver.end() }
         for program in programs { program.end() }
         Capture.remove(pinDirectory: pins)
         for space in ["node", "a", "b", "out"] { shell("ip netns del \(name)-\(space) 2>/dev/null", allowFailure: true) }
@@ -118,6 +120,10 @@ final class Arena {
         let pair = try asDaemon { try inside(space) { try Listener.Pair(backlog: backlog) } }
         let listener = Listener(pair)
         daemons.append(listener)
+        let resolver = try start("daemon", Self.resolver(pins: pins, index: index.rawValue), space: space)
+        resolvers.append(resolver)
+        let ready = resolver.line()
+        precondition(ready == "ready", ready)
         try capture.setListeners(namespace: index, v4: pair.v4, v6: pair.v6)
     }
 
@@ -125,7 +131,9 @@ final class Arena {
     func killDaemon() {
         capture = nil
         for daemon in daemons { daemon.stop() }
+        for resolver in resolvers { resolver.end() }
         daemons = []
+        resolvers = []
     }
 
     /// Runs `body` while this process is in the daemon's cgroup: sockets made in it are the daemon's for ever.
@@ -214,11 +222,43 @@ final class Arena {
 
         """
 
+    /// A resolver as small as can be: answers each datagram with whom the slot names, from the address that was asked. (To answer from an
+    /// IPv6 slot, which is no interface's address, takes IPV6_FREEBIND.) It enters its sockets by itself, since they must be a process's in
+    /// the daemon's cgroup.
+    private static func resolver(pins: String, index: UInt32) -> String {
+        """
+        import threading, ctypes
+        def serve(s, v6):
+            while True:
+                data, extra, flags, peer = s.recvmsg(2048, 256)
+                for level, kind, value in extra:
+                    at = value[12:16] if v6 else value[8:12]; slot = struct.unpack('!I', at)[0] & 0xffffff
+                    reply = [(level, kind, value[:16] + bytes(4) if v6 else bytes(4) + at + at)]
+                s.sendmsg([b'slot %d' % slot], reply, 0, peer)
+        a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); a.setsockopt(0, 8, 1); a.setsockopt(1, 2, 1); a.bind(('0.0.0.0', 15053))
+        b = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        for option in (26, 49, 78): b.setsockopt(41, option, 1)
+        b.bind(('::', 15053))
+        lib = ctypes.CDLL('libbpf.so.1'); table = lib.bpf_obj_get(b'\(pins)/v2/maps/resolvers')
+        for place, s in enumerate((a, b)):
+            value = struct.pack('<Q', s.fileno())
+            if lib.bpf_map_update_elem(table, struct.pack('<I', 2 * \(index) + place), value, ctypes.c_ulonglong(0)): print('not entered')
+        threading.Thread(target=serve, args=(a, False), daemon=True).start()
+        print('ready')
+        serve(b, True)
+        """
+    }
+
     private static func objects() -> String {
         if let named = ProcessInfo.processInfo.environment["MYELIN_OBJECTS"] { return named }
         let directory = FileManager.default.currentDirectoryPath + "/bpf/build"
         shell("make -s -C '\(FileManager.default.currentDirectoryPath)/bpf'")
         return directory
+    }
+
+    /// Detaches programs, to see what stands behind them.
+    func detach(_ hooks: String...) {
+        for hook in hooks { unlink("\(pins)/v2/links/\(hook)") }
     }
 
     // MARK: Observation

@@ -9,7 +9,7 @@
 
 #include <linux/types.h>
 
-#define MYELIN_ABI_VERSION 1
+#define MYELIN_ABI_VERSION 2
 
 /* The daemon's listeners inside every workload's network namespace. */
 #define MYELIN_CAPTURE_PORT 15001
@@ -23,6 +23,8 @@
 #define MYELIN_MAX_VERDICTS 262144
 #define MYELIN_MAX_FLOWS 131072
 #define MYELIN_MAX_NAMESPACES 1024
+/* Cgroups that services had before: the least recently used ones are forgotten first. */
+#define MYELIN_MAX_FORMER_CGROUPS 16384
 #define MYELIN_MAX_DNS_SLOTS 65536
 #define MYELIN_MAX_LOCAL_ENDPOINTS 8
 #define MYELIN_EVENT_RING_BYTES (1 << 20)
@@ -100,6 +102,16 @@ struct myelin_local_endpoints {
 #define MYELIN_LISTENER_COUNT (2 * MYELIN_MAX_NAMESPACES + 1)
 #define MYELIN_LIVENESS (2 * MYELIN_MAX_NAMESPACES)
 
+/*
+ * resolvers: a SOCKMAP of the resolver's UDP sockets, by the same indices as `listeners`. Datagrams for a DNS slot reach these sockets
+ * and nobody else's; where there is none, DNS is refused.
+ */
+#define MYELIN_RESOLVER_COUNT (2 * MYELIN_MAX_NAMESPACES)
+
+/* guarded: cookie of a network namespace in which the daemon captures -> its index. Nobody else takes the daemon's ports there. */
+
+/* former: id of a cgroup that is or was a workload's -> its service. Ids are not used twice, and a listener outlives its cgroup. */
+
 /* namespaces: index -> a network namespace in which the daemon captures. */
 #define MYELIN_NAMESPACE_PERMISSIVE (1u << 0) /* its guard passes plaintext, and counts it */
 #define MYELIN_NAMESPACE_HAS_V4 (1u << 1)
@@ -137,21 +149,21 @@ struct myelin_flow_key {
 	struct myelin_address destination;
 };
 
-/* pending: a captured connection on its way to the daemon's listener -> what it asked for. */
-struct myelin_pending_key {
-	__u64 netns; /* cookie */
-	struct myelin_address source;
-	__u32 reserved;
-};
+#define MYELIN_FLOW_WRONG_LISTENER (1u << 0) /* somebody else than the service listens there: it was refused */
+#define MYELIN_FLOW_COMMON (1u << 1)         /* it takes a place that all workloads share */
 
 struct myelin_flow {
 	__u32 source_workload;
 	__u32 source_service;
-	__u32 destination_service;
-	__u32 reserved;
+	__u32 destination_service; /* whose listener must take it; 0: anybody's (deliveries only) */
+	__u32 flags;
 };
 
-/* What getsockopt(SO_ORIGINAL_DST at level SOL_IP or SOL_IPV6) answers on a captured socket of the daemon. */
+/*
+ * What getsockopt(SO_ORIGINAL_DST at level SOL_IP or SOL_IPV6) answers on a captured socket of the daemon. On a connection that the daemon
+ * makes it answers with the flags of its delivery (__u32), and setsockopt(SOL_IP, SO_ORIGINAL_DST) before the connect says which service
+ * (__u32) must take it.
+ */
 struct myelin_original_destination {
 	struct myelin_address destination;
 	__u32 workload;
@@ -159,6 +171,28 @@ struct myelin_original_destination {
 	__u32 netns;
 	__u64 cgroup;
 	__u64 cookie;
+};
+
+/* pending: a captured connection on its way to the daemon's listener -> what it asked for. Taken out when it is accepted. */
+struct myelin_pending {
+	struct myelin_original_destination origin;
+	__u32 flags; /* MYELIN_FLOW_COMMON */
+	__u32 reserved;
+};
+
+/*
+ * shares: how many entries of `pending` and `flows` together one workload is sure of, and how many all have in common beyond that, first
+ * come first served. usage: workload -> what it takes.
+ */
+struct myelin_share {
+	__u32 guaranteed;
+	__u32 common;
+};
+
+struct myelin_usage {
+	__u32 entries;
+	__u32 reserved;
+	__u64 refused; /* connections, since it was enrolled */
 };
 
 /* dns_slots: slot (the low 24 bits of the address that the resolver receives on) -> who asks which server. */
@@ -184,14 +218,15 @@ enum myelin_reason {
 	MYELIN_REASON_UNKNOWN_WORKLOAD = 4, /* the daemon does not know this cgroup */
 	MYELIN_REASON_UDP = 5,              /* UDP other than DNS */
 	MYELIN_REASON_RAW_SOCKET = 6,
-	MYELIN_REASON_MPTCP = 7,
-	MYELIN_REASON_SOCKET_KIND = 8,  /* SCTP, DCCP, ping, UDP-Lite, ... */
-	MYELIN_REASON_PLAINTEXT = 9,    /* inbound connection that did not come through the mesh */
-	MYELIN_REASON_OWN_PORT = 10,    /* a workload dialled the daemon's ports */
-	MYELIN_REASON_NO_ENDPOINT = 11, /* the service has no endpoint left */
-	MYELIN_REASON_TABLE_FULL = 12,  /* a map is full: closed */
-	MYELIN_REASON_NOT_RUNNING = 13, /* the daemon is dead */
-	MYELIN_REASON_LEAK = 14,        /* egress backstop: packet outside of any captured flow */
+	MYELIN_REASON_MPTCP = 7,           /* EPROTONOSUPPORT: programs fall back to TCP by themselves */
+	MYELIN_REASON_SOCKET_KIND = 8,     /* SCTP, DCCP, ping, UDP-Lite, ...: EPROTONOSUPPORT */
+	MYELIN_REASON_PLAINTEXT = 9,       /* inbound connection that did not come through the mesh */
+	MYELIN_REASON_OWN_PORT = 10,       /* somebody dialled or bound the daemon's ports */
+	MYELIN_REASON_NO_ENDPOINT = 11,    /* the service has no endpoint left */
+	MYELIN_REASON_TABLE_FULL = 12,     /* a map, or the workload's share of it, is full: closed */
+	MYELIN_REASON_NOT_RUNNING = 13,    /* the daemon is dead */
+	MYELIN_REASON_LEAK = 14,           /* egress backstop: packet outside of any captured flow */
+	MYELIN_REASON_WRONG_LISTENER = 15, /* another process than the service's listens on its port */
 };
 
 enum myelin_event_kind {
@@ -225,7 +260,8 @@ struct myelin_event {
 
 /* The constants (.rodata) of capture.bpf.o and guard.bpf.o. */
 struct myelin_capture_constants {
-	__u64 node_netns; /* cookie of the node's own namespace */
+	__u64 node_netns;      /* cookie of the node's own namespace */
+	__u64 service_manager; /* cgroup of process 1, which listens in the name of services (socket activation); 0: not known */
 	__u32 refuse_unknown;
 	__u32 reserved;
 };
@@ -261,7 +297,8 @@ MYELIN_STATIC_ASSERT(sizeof(struct myelin_address) == 20, "address");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_workload) == 16, "workload");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_local_endpoints) == 8 + 20 * MYELIN_MAX_LOCAL_ENDPOINTS, "local endpoints");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_flow_key) == 48, "flow key");
-MYELIN_STATIC_ASSERT(sizeof(struct myelin_pending_key) == 32, "pending key");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_pending) == 56, "pending");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_usage) == 16, "usage");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_namespace) == 56, "namespace");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_port_owner) == 12, "port owner");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_dns_key) == 24, "dns key");

@@ -74,6 +74,7 @@ package final class Daemon: Sendable {
         await documents.loadPolicy()
         await registry.load()
         if let warning = registry.embedded.warning { log.error("registered instances", metadata: ["error": "\(warning)"]) }
+        parts.resolvers?.read()
         parts.startThreads()
         await parts.reconciler.pass()
         await parts.enrolment.forgetStrangers()
@@ -94,6 +95,7 @@ package final class Daemon: Sendable {
             group.addTask { await parts.identities.run() }
             group.addTask { await parts.authority?.run(parts.reconciler, parts.identities) }
             group.addTask { await parts.clock.run(parts.identities) }
+            group.addTask { await parts.resolvers?.run() }
             group.addTask { for await _ in parts.identities.changes { parts.reconciler.wake() } }
             group.addTask { await parts.agent?.run(parts.identities) }
             group.addTask { await parts.workloadAPI?.run() }

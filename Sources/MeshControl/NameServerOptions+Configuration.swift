@@ -8,6 +8,7 @@ extension NameServerOptions {
         self.init()
         let dns = configuration.dns
         upstreams = dns.upstream
+        names.isEnforced = dns.foreign == .refuse
         aliases = configuration.aliases
         view =
             switch dns.view {

@@ -8,7 +8,7 @@ extension NodeAdmin {
     func names() async -> NamesView {
         let (status, counters) = (parts.names.status, parts.names.counters)
         return NamesView(
-            view: configuration.dns.view.rawValue,
+            view: configuration.dns.view.rawValue, foreign: configuration.dns.foreign.rawValue, refusals: refusals(counters),
             upstreams: status.upstreams.map { server in
                 NamesView.Upstream(
                     address: "\(server.address)", isConfigured: server.isConfigured, isDown: server.isDown, failures: server.failures,
@@ -22,18 +22,21 @@ extension NodeAdmin {
             connections: status.connections, unsolicited: counters.unsolicited)
     }
 
+    /// Of the services that asked for names that they may not ask for.
+    private func refusals(_ counters: NameServerCounters) -> [NamesView.Refusal] {
+        counters.refusals.flatMap { service, counts in
+            let name = parts.numbers.identity(of: service).map { "\($0.name)" } ?? "unknown"
+            return counts.map { NamesView.Refusal(service: name, why: $0.key.rawValue, count: $0.value) }
+        }.sorted { ($0.service, $0.why) < ($1.service, $1.why) }
+    }
+
     /// Servers that are down, one finding each.
     func checkNames() -> [CheckView] {
         let upstreams = parts.names.status.upstreams
         let down = upstreams.filter(\.isDown)
+        if let problem = parts.resolvers?.problem { return [CheckView("dns", .error, problem, remedy: NodeResolvers.remedy)] }
         guard !down.isEmpty else {
-            return [
-                CheckView(
-                    "dns", .ok,
-                    upstreams.isEmpty
-                        ? "names outside the mesh are asked of the server that a workload asks; none did yet"
-                        : "no upstream is known to be down (\(upstreams.count) in use)")
-            ]
+            return [CheckView("dns", .ok, "no upstream is known to be down (\(upstreams.count) in use)")] + checkAudit()
         }
         let areAllDown = down.count == upstreams.count
         return down.map { server in
@@ -41,30 +44,45 @@ extension NodeAdmin {
                 "dns", areAllDown ? .error : .warning,
                 "the upstream \(server.address) does not answer: \(server.lastFailure?.rawValue ?? "unknown"), "
                     + "\(server.failures) times behind one another",
-                remedy: Self.remedy(server))
+                remedy: remedy(server))
         }
     }
 
+    /// While names are only counted, nothing is closed.
+    private func checkAudit() -> [CheckView] {
+        guard configuration.dns.foreign == .audit else { return [] }
+        let count = parts.names.counters.refusals.values.reduce(0) { $0 + $1.values.reduce(0, +) }
+        return [
+            CheckView(
+                "names", .warning,
+                "dns.foreign is audit: every name is asked; \(count) questions would have been refused",
+                remedy: "list what services need in dns: {names: …} of their policy files (myelinctl dns), then remove the key")
+        ]
+    }
+
     func nameProblems() -> [StatusView.Problem] {
+        if let problem = parts.resolvers?.problem { return [StatusView.Problem(what: problem, remedy: NodeResolvers.remedy)] }
         let upstreams = parts.names.status.upstreams
         guard let first = upstreams.first, upstreams.allSatisfy(\.isDown) else { return [] }
         return [
             StatusView.Problem(
-                what: "no DNS upstream answers; names outside the mesh fail, or have answers that have run out", remedy: Self.remedy(first))
+                what: "no DNS upstream answers; names outside the mesh fail, or have answers that have run out", remedy: remedy(first))
         ]
     }
 
-    private static func remedy(_ server: UpstreamStatus) -> String {
+    private func remedy(_ server: UpstreamStatus) -> String {
         "is the server running, and does a firewall let UDP and TCP port \(server.address.port) through? "
             + (server.isConfigured
-                ? "It is named in dns.upstream of node.yaml" : "Workloads have it from /etc/resolv.conf; dns.upstream names another")
+                ? "It is named in dns.upstream of node.yaml"
+                : "It is named in \(configuration.dns.resolverFile); dns.upstream names others")
     }
 
     // MARK: Prometheus
 
     func nameFamilies() -> [MetricFamily] {
         let (status, counters) = (parts.names.status, parts.names.counters)
-        return [queries(counters)] + upstreams(status.upstreams.filter(\.isConfigured) + [status.learnt].compactMap(\.self))
+        return [queries(counters), refused(counters)]
+            + upstreams(status.upstreams.filter(\.isConfigured) + [status.learnt].compactMap(\.self))
             + cache(status.cache) + [
                 Self.single(
                     "myelin_dns_unsolicited_total", "Messages from upstream that answered no question of ours.", .counter,
@@ -73,13 +91,32 @@ extension NodeAdmin {
             ]
     }
 
+    private func source(_ service: ServiceID) -> [MetricSample.Label] {
+        let identity = parts.numbers.identity(of: service)
+        return [
+            MetricSample.Label("source_workload", identity.map { "\($0.name)" } ?? "unknown"),
+            MetricSample.Label("source_workload_namespace", identity?.namespace ?? "unknown"),
+        ]
+    }
+
+    private func refused(_ counters: NameServerCounters) -> MetricFamily {
+        let mode = MetricSample.Label("mode", configuration.dns.foreign.rawValue)
+        let samples = counters.refusals.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { service, counts in
+            NameRefusal.allCases.compactMap { why in
+                counts[why].map {
+                    MetricSample(labels: source(service) + [MetricSample.Label("why", why.rawValue), mode], value: Double($0))
+                }
+            }
+        }
+        return MetricFamily(
+            name: "myelin_dns_names_refused_total",
+            help: "Names outside the mesh that a workload may not ask for; with mode audit they were asked all the same.", kind: .counter,
+            samples: samples)
+    }
+
     private func queries(_ counters: NameServerCounters) -> MetricFamily {
         let samples = counters.services.sorted { $0.key.rawValue < $1.key.rawValue }.flatMap { service, counts in
-            let identity = parts.numbers.identity(of: service)
-            let source = [
-                MetricSample.Label("source_workload", identity.map { "\($0.name)" } ?? "unknown"),
-                MetricSample.Label("source_workload_namespace", identity?.namespace ?? "unknown"),
-            ]
+            let source = source(service)
             return NameOutcome.allCases.compactMap { outcome in
                 counts[outcome].map { MetricSample(labels: source + [MetricSample.Label("result", outcome.rawValue)], value: Double($0)) }
             }
@@ -88,10 +125,10 @@ extension NodeAdmin {
             name: "myelin_dns_queries_total", help: "DNS queries of workloads by what became of them.", kind: .counter, samples: samples)
     }
 
-    /// Workloads choose addresses as they like: those share a label.
+    /// What stands in resolv.conf changes: it shares a label.
     private func upstreams(_ servers: [UpstreamStatus]) -> [MetricFamily] {
         func label(_ server: UpstreamStatus) -> MetricSample.Label {
-            MetricSample.Label("upstream", server.isConfigured ? "\(server.address)" : "other")
+            MetricSample.Label("upstream", server.isConfigured ? "\(server.address)" : "resolv.conf")
         }
         let failures = servers.flatMap { server in
             UpstreamFailure.allCases.map {

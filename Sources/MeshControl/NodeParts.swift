@@ -19,6 +19,8 @@ struct NodeParts {
     let kept: KeptSockets
     let capture: Capture
     let names: NameServer
+    /// nil where `dns.upstream` names servers.
+    let resolvers: NodeResolvers?
     let dataPlane: DataPlane
     /// nil where an agent stands in its place.
     let authority: NodeAuthority?
@@ -61,7 +63,7 @@ struct NodeParts {
         breakers = BreakerWatch(numbers: numbers, log: log)
         sharedLimits = SharedLimits(configuration, log: log)
         do throws(SystemError) {
-            names = try Self.nameServer(configuration, capture: capture)
+            names = try Self.nameServer(configuration, capture: capture, numbers: numbers, log: log)
             dataPlane = try Self.dataPlane(
                 configuration, descriptors: descriptors - WorkloadAPI.descriptors(configuration), rings: rings, names: names,
                 breakers: breakers,
@@ -72,6 +74,7 @@ struct NodeParts {
                 code: "tunnel", what: "cannot serve on \(tunnel): \(error)",
                 advice: "node.address must be an address of this machine, and its port free")
         }
+        resolvers = NodeResolvers(configuration, names: names, log: log)
         enrolment = Enrolment(
             capture: capture, dataPlane: dataPlane, names: names, kept: kept, cgroupRoot: mount, log: log)
         workloadAPI = WorkloadAPI(configuration, source: source, enrolment: enrolment, log: log)
@@ -182,8 +185,22 @@ struct NodeParts {
             rings: rings, names: { numbers.identity(of: $0) }, trustDomain: configuration.trustDomain, output: output)
     }
 
-    private static func nameServer(_ configuration: NodeConfiguration, capture: Capture) throws(SystemError) -> NameServer {
-        try NameServer(options: NameServerOptions(configuration), slots: { capture.dnsSlot($0) })
+    private static func nameServer(
+        _ configuration: NodeConfiguration, capture: Capture, numbers: ServiceNumbers, log: Logger
+    ) throws(SystemError) -> NameServer {
+        let isEnforced = configuration.dns.foreign == .refuse
+        return try NameServer(
+            options: NameServerOptions(configuration), slots: { capture.dnsSlot($0) },
+            report: { refused in
+                log.warning(
+                    isEnforced ? "name refused" : "name would be refused",
+                    metadata: [
+                        "reason": "\(DenialReason.nameRefused.code)", "why": "\(refused.refusal.rawValue)",
+                        "service": "\(numbers.identity(of: refused.service)?.description ?? "unknown")",
+                        "workload": "\(refused.workload.rawValue)", "name": "\(refused.question.name.escaped)",
+                        "type": "\(refused.question.type.rawValue)", "not_logged": "\(refused.omitted)",
+                    ])
+            })
     }
 
     private static func dataPlane(

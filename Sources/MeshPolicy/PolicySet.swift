@@ -50,6 +50,11 @@ package final class PolicySet: Sendable {
         (service.namespace == namespace ? compiled[service.name]?.traffic : nil) ?? TrafficRules()
     }
 
+    /// The names outside the mesh that the service may ask for; none for one without a policy.
+    package func foreignNames(of service: ServiceIdentity) -> [ForeignName] {
+        (service.namespace == namespace ? compiled[service.name]?.foreignNames : nil) ?? []
+    }
+
     /// True when plaintext may reach the service's ports (`mTLS: permissive`).
     package func isPermissive(_ service: ServiceIdentity) -> Bool {
         service.namespace == namespace && compiled[service.name]?.mutualTLS == .permissive
@@ -65,10 +70,12 @@ private struct CompiledPolicy: Sendable {
     private let narrowedDenials: [PolicyRule]
     let mutualTLS: ServicePolicy.MutualTLS
     let traffic: TrafficRules
+    let foreignNames: [ForeignName]
 
     init(_ policy: ServicePolicy) {
         mutualTLS = policy.mutualTLS
         traffic = TrafficRules(policy)
+        foreignNames = policy.foreignNames
         narrowed = policy.allow.filter { $0.operation != nil }
         narrowedDenials = policy.deny.filter { $0.operation != nil }
         for rule in policy.allow where rule.operation == nil { allowed.insert(rule) }

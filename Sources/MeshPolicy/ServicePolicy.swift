@@ -137,6 +137,8 @@ package struct ServicePolicy: Sendable {
     package var health: HealthRules?
     package var changes = Changes()
     package var identity = Identity()
+    /// `dns: {names: […]}`: the names outside the mesh that it may ask for.
+    package var foreignNames: [ForeignName] = []
     /// Where the policy stands: its file, line 1.
     package let location: RuleLocation
 

@@ -95,6 +95,9 @@ package final class Snapshot: Sendable {
         return PolicyDecision(reason: operations.allowed == nil ? .denied : .notAllowed, rule: operations.rule)
     }
 
+    /// The names outside the mesh that a service's workloads may ask for.
+    package func foreignNames(of id: ServiceID) -> [ForeignName] { service(id).map { policy.foreignNames(of: $0.identity) } ?? [] }
+
     /// What an address means: a service, and the endpoint if exactly one was named.
     package struct Destination: Sendable {
         package let service: ServiceID

@@ -50,6 +50,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case permitWithdrawn = 96
     case shareExhausted = 97
     case handshakeLimit = 98
+    case nameRefused = 99
 
     /// The stable code, as in `x-myelin-reason`.
     package var code: String {
@@ -101,6 +102,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .permitWithdrawn: "permit_withdrawn"
         case .shareExhausted: "share_exhausted"
         case .handshakeLimit: "handshake_limit"
+        case .nameRefused: "name_refused"
         }
     }
 

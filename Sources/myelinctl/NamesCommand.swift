@@ -13,12 +13,20 @@ struct NamesCommand: AsyncParsableCommand {
         try options.show(
             view.upstreams,
             [
-                Column("UPSTREAM") { $0.address }, Column("FROM") { $0.isConfigured ? "node.yaml" : "a workload" },
+                Column("UPSTREAM") { $0.address }, Column("FROM") { $0.isConfigured ? "node.yaml" : "resolv.conf" },
                 Column("STATE") { $0.isDown ? "down" : "up" }, Column("FAILURES") { "\($0.failures)" },
                 Column("LAST FAILURE") { $0.lastFailure ?? "" },
                 Column("LATENCY") { $0.latencyMilliseconds > 0 ? String(format: "%.1f ms", $0.latencyMilliseconds) : "-" },
                 Column("QUERIES") { "\($0.queries)" }, Column("ANSWERS") { "\($0.answers)" },
-            ], none: "No upstream was asked yet, and none is configured.")
+            ], none: "No server is asked for names outside the mesh: neither dns.upstream nor the node's resolv.conf names one.")
+        if !view.refusals.isEmpty {
+            try options.show(
+                view.refusals,
+                [
+                    Column(view.foreign == "audit" ? "WOULD REFUSE" : "REFUSED") { $0.service }, Column("WHY") { $0.why },
+                    Column("NAMES ASKED") { "\($0.count)" },
+                ], none: "")
+        }
         let cache = view.cache
         print(
             """
@@ -28,6 +36,7 @@ struct NamesCommand: AsyncParsableCommand {
             now           \(view.waiting) wait for an upstream, \(view.connections) connections over TCP
             unsolicited   \(view.unsolicited)
             view          \(view.view)
+            foreign       \(view.foreign)
             """)
     }
 }

@@ -84,6 +84,7 @@ final class FakeAdmin: AdminSource {
     func names() async -> NamesView {
         NamesView(
             view: "all",
+            foreign: "refuse", refusals: [NamesView.Refusal(service: "wallet", why: "not_listed", count: 3)],
             upstreams: [
                 NamesView.Upstream(
                     address: "10.0.0.2:53", isConfigured: true, isDown: true, failures: 3, lastFailure: "timeout", latencyMilliseconds: 1.5,

@@ -33,7 +33,7 @@ import Testing
             capture: {cgroup: /kubepods, daemon_cgroup: /myelin, unknown: pass, direct: false, objects: /opt/o}
             tunnel: {port: 15009, keepalive: 20s, connect_timeout: 500ms}
             dns: {domain: mesh.local, upstream: [10.0.0.2, "[fd00::2]:5353"], virtual_v4: 240.0.0.0/12, view: callable, single_labels: forward,
-                  timeout: 2s, trust_ad: true, cache: {megabytes: 3, stale: 90m}}
+                  timeout: 2s, trust_ad: true, resolv_conf: /run/r, foreign: audit, cache: {megabytes: 3, stale: 90m}}
             ca: {directory: /ca, lifetime: 12h}
             metrics: {listen: "[::1]:9000"}
             log: {access: "off", level: debug}
@@ -46,6 +46,7 @@ import Testing
         #expect(first.rendered == second.rendered)
         #expect(second.dns.upstream == [SocketAddress("10.0.0.2:53")!, SocketAddress("[fd00::2]:5353")!])
         #expect(second.dns.view == .callable && second.dns.singleLabels == .forward && second.dns.timeout == .seconds(2))
+        #expect(second.dns.resolverFile == "/run/r" && second.dns.foreign == .audit)
         #expect(second.dns.trustAD && second.dns.cacheMegabytes == 3 && second.dns.stale == .seconds(5400))
         #expect(second.limits.redis?.host == "fd00::9" && second.limits.redis?.port == 6379 && second.limits.redis?.database == 3)
         #expect(second.spiffe.workloadSocket == "/run/spiffe/w.sock" && second.spiffe.agentSocket == nil)
@@ -73,6 +74,9 @@ import Testing
         ("node: {name: n, address: 10.0.0.1}\nca: {lifetime: 1s}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.1/16}\n", ""),
         ("node: {name: n, address: 10.0.0.1}\ndns: {virtual_v4: 240.64.0.0/31}\n", "/8 to /28"),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {foreign: allow}\n", "audit"),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {resolv_conf: resolv.conf}\n", ""),
+        ("node: {name: n, address: 10.0.0.1}\ndns: {upstream: [224.0.0.251]}\n", "it listens"),
         ("node: {name: n, address: 10.0.0.1}\ndns: {view: some}\n", "callable"),
         ("node: {name: n, address: 10.0.0.1}\ndns: {upstream: [10.0.0.2, \"10.0.0.2:53\"]}\n", "keep one"),
         (

@@ -42,6 +42,16 @@ import Testing
         #expect(wallet.timeouts.request == .seconds(1) && wallet.retries?.attempts == 0)
     }
 
+    @Test func readsNamesOutsideTheMesh() throws {
+        let scratch = try Scratch()
+        try scratch.write("allow: [usage]\ndns: {names: [api.stripe.com, \"*.example.com\"]}\n", to: "wallet.yaml")
+        try scratch.write("allow: []\ndns: {names: [\"*\"]}\n", to: "crawler.yaml")
+        try scratch.write("allow: []\n", to: "closed.yaml")
+        let set = try load(scratch)
+        #expect(set.foreignNames(of: identity("wallet")) == [.exactly("api.stripe.com"), .below("example.com")])
+        #expect(set.foreignNames(of: identity("crawler")) == [.any] && set.foreignNames(of: identity("closed")).isEmpty)
+    }
+
     @Test func blockStyleAndTheServiceKeySayTheSame() throws {
         let scratch = try Scratch()
         try scratch.write("service: wallet\nallow:\n  - usage\n  - service: storage\n    operation: file/read\n", to: "x.yml")
@@ -53,6 +63,9 @@ import Testing
 
     @Test(arguments: [
         ("allow: [usage]\nalow: [x]\n", 2, 1, "did you mean \"allow\"?"),
+        ("dns: {names: [\"*x.example.com\"]}\n", 1, 15, "*.example.com"),
+        ("dns: {name: [a]}\n", 1, 7, "did you mean \"names\"?"),
+        ("dns: {names: }\n", 1, 7, "an empty list"),
         ("allow: [usage\n", 2, 1, "check indentation"),
         ("allow: {usage: yes}\n", 1, 8, "[a, b]"),
         ("mTLS: optional\n", 1, 7, "known here: permissive, required"),

@@ -161,6 +161,7 @@ struct NamesCacheTests {
         #expect(second < .milliseconds(100), "\(second)")
         #expect(node.server.counters[.stale] == 2)
         #expect(try client.ask(NamesClient.query("other.example"))?.header.responseCode == .serverFailure, "there is no old answer")
+        for _ in 0..<40 where !node.server.status.upstreams.contains(where: \.isDown) { usleep(100_000) }
         // It is noticed without a client's doing that the server is back.
         switched.silence(false)
         for _ in 0..<100 where node.server.status.upstreams.contains(where: \.isDown) { usleep(100_000) }

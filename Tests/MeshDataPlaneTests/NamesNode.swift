@@ -21,29 +21,32 @@ final class NamesNode: Sendable {
     static let new = (v4: IPAddress("240.64.0.5")!, v6: IPAddress("fd6d:7965:6c69::5")!)
     static let ledger = IPAddress("240.64.0.3")!
 
-    /// - Parameter upstream: the server that the workloads ask, and with it the one that is asked on.
+    /// - Parameters:
+    ///   - upstream: the server that is asked on.
+    ///   - asked: the server that the workloads ask, if it is another one.
     init(
-        upstream: SocketAddress, publishes: Bool = true, loops: Bool = false, _ adapt: (inout NameServerOptions) -> Void = { _ in }
+        upstream: SocketAddress, asked: SocketAddress? = nil, publishes: Bool = true, loops: Bool = false,
+        _ adapt: (inout NameServerOptions) -> Void = { _ in }, report: @escaping @Sendable (NameRefusalReport) -> Void = { _ in }
     ) throws {
         let v4 = try DatagramSocket.bind(to: SocketAddress(ip: .v4Any, port: 0))
         let v6 = try DatagramSocket.bind(to: SocketAddress(ip: .v6Any, port: 0))
         port = TCPSocket.localAddress(v4.raw)!.port
         port6 = TCPSocket.localAddress(v6.raw)!.port
-        asked = upstream
+        self.asked = asked ?? upstream
+        let server = self.asked
         var options = NameServerOptions()
+        options.upstreams = [upstream]
         options.aliases = [ServiceName("purse")!: ServiceName("wallet")!]
         options.virtualNetworks = [
             .init(address: IPAddress("240.64.0.0")!, prefix: 16), .init(address: IPAddress("fd6d:7965:6c69::")!, prefix: 96),
         ]
         if loops { options.upstreams = [SocketAddress(ip: Self.slot(9), port: port)] }
         adapt(&options)
-        server = try NameServer(options: options) { slot in
-            slot == 200 ? nil : Self.slot(slot, server: upstream)
-        }
-        if publishes { server.publish(Self.snapshot) }
-        server.serve(udp: v4, namespace: Self.namespace)
-        server.serve(udp: v6, namespace: Self.namespace)
-        server.start()
+        self.server = try NameServer(options: options, slots: { $0 == 200 ? nil : Self.slot($0, server: server) }, report: report)
+        if publishes { self.server.publish(Self.snapshot) }
+        self.server.serve(udp: v4, namespace: Self.namespace)
+        self.server.serve(udp: v6, namespace: Self.namespace)
+        self.server.start()
     }
 
     deinit { server.stop() }
@@ -51,14 +54,15 @@ final class NamesNode: Sendable {
     private static func slot(_ slot: UInt32) -> IPAddress { IPAddress(v4: 0x7f00_0000 | slot) }
     private static func slot(_ slot: UInt32, server: SocketAddress) -> DNSSlot {
         DNSSlot(
-            server: server, workload: WorkloadID(rawValue: slot), service: ServiceID(rawValue: 1), namespace: namespace)
+            server: server, workload: WorkloadID(rawValue: slot), service: ServiceID(rawValue: slot == listed ? 4 : 1), namespace: namespace
+        )
     }
 
     static let snapshot: Snapshot = {
         let node = Node(locality: Locality(region: "r", zone: "z", node: "n"), tunnel: SocketAddress("127.0.0.1:15008")!)
         var parts = SnapshotParts(
             generation: 1, node: node, trustDomain: "test.mesh", clusterDomain: "cluster.local",
-            policy: PolicySet([callerPolicy], namespace: "default"))
+            policy: PolicySet([callerPolicy, listedPolicy], namespace: "default"))
         func service(
             _ id: UInt32, _ namespace: String, _ name: String, _ addresses: [IPAddress], endpoints: [String] = [],
             speaks kind: ApplicationProtocol = .tcp
@@ -83,6 +87,15 @@ final class NamesNode: Sendable {
         let location = RuleLocation(file: "caller.yaml", line: 1, column: 1)
         var policy = ServicePolicy(service: ServiceName("caller")!, location: location)
         policy.allow = [PolicyRule(peer: .service(ServiceName("wallet")!), location: location)]
+        policy.foreignNames = [.any]
+        return policy
+    }()
+
+    /// A workload of a service that may ask for few names.
+    static let listed: UInt32 = 100
+    private static let listedPolicy: ServicePolicy = {
+        var policy = ServicePolicy(service: ServiceName("old")!, location: RuleLocation(file: "old.yaml", line: 1, column: 1))
+        policy.foreignNames = ["api.example.com", "*.cdn.example"].compactMap { ForeignName($0) }
         return policy
     }()
 

@@ -11,21 +11,23 @@ struct UpstreamSetTests {
 
     private static func ask(_ set: inout UpstreamSet, _ address: SocketAddress, _ failures: UpstreamFailure..., at now: UInt64 = 0) {
         for failure in failures {
-            set.asked(address, now: now)
+            set.asked(address)
             set.failed(address, failure, now: now)
         }
     }
 
     @Test func theOrderIsAsConfiguredUntilOneIsDown() {
         var set = UpstreamSet(configured: Self.both)
-        #expect(set.order(Self.both, now: 0) == Self.both)
+        #expect(set.order(Self.both) == Self.both)
         Self.ask(&set, Self.first, .timeout, .timeout)
-        #expect(set.order(Self.both, now: 0) == Self.both, "one slow name is not the server's fault")
+        #expect(set.order(Self.both) == Self.both, "one slow name is not the server's fault")
         Self.ask(&set, Self.first, .timeout)
-        #expect(set.isDown(Self.first) && set.order(Self.both, now: 0) == [Self.other, Self.first])
+        #expect(!set.isDown(Self.first) && set.isSuspect(Self.first) && set.order(Self.both) == [Self.other, Self.first])
+        set.missedProbe(Self.first, now: 0)
+        #expect(set.isDown(Self.first) && set.order(Self.both) == [Self.other, Self.first])
         Self.ask(&set, Self.other, .unreachable)
-        #expect(set.order(Self.both, now: 0) == Self.both, "all are down: as configured")
-        set.answered(Self.first, after: 5)
+        #expect(set.order(Self.both) == Self.both, "all are down: as configured")
+        set.answered(Self.first, after: 5, now: 0)
         #expect(!set.isDown(Self.first) && set.status.map(\.failures) == [0, 1])
     }
 
@@ -46,18 +48,18 @@ struct UpstreamSetTests {
         }
         #expect(probes.prefix(5).map { $0 / Self.second } == [1, 2, 4, 8, 16])
         #expect(zip(probes, probes.dropFirst()).allSatisfy { $1 - $0 <= UpstreamSet.longestBackOff })
-        set.answered(Self.first, after: 1)
-        #expect(set.takeProbes(now: 10_000 * Self.second).isEmpty && !set.anyIsDown)
+        set.answered(Self.first, after: 1, now: 0)
+        #expect(set.takeProbes(now: 10_000 * Self.second).isEmpty && !set.isInDoubt)
     }
 
     @Test func isWaitedForAsLongAsItUsuallyTakes() {
         var set = UpstreamSet(configured: [Self.first])
         #expect(set.patience(Self.first, atMost: Self.second) == Self.second, "nothing is known yet")
-        for _ in 0..<50 { set.answered(Self.first, after: 100_000_000) }
+        for _ in 0..<50 { set.answered(Self.first, after: 100_000_000, now: 0) }
         #expect((390_000_000...400_000_000).contains(set.patience(Self.first, atMost: Self.second)))
-        for _ in 0..<50 { set.answered(Self.first, after: 1000) }
+        for _ in 0..<50 { set.answered(Self.first, after: 1000, now: 0) }
         #expect(set.patience(Self.first, atMost: Self.second) == 200_000_000, "a switch may forget a datagram")
-        for _ in 0..<50 { set.answered(Self.first, after: 3 * Self.second) }
+        for _ in 0..<50 { set.answered(Self.first, after: 3 * Self.second, now: 0) }
         #expect(set.patience(Self.first, atMost: Self.second) == Self.second)
         #expect(set.status[0].latencies.reduce(0, +) == 150 && set.status[0].latencies.last == 50)
     }
@@ -71,20 +73,47 @@ struct UpstreamSetTests {
         #expect(set.takesEDNS(Self.first, now: UpstreamSet.memory) && set.keepsSpelling(Self.first, now: UpstreamSet.memory))
     }
 
-    /// Workloads may ask any address: those are bounded, and not tried for ever.
-    @Test func serversThatWorkloadsAskAreBounded() {
-        var set = UpstreamSet(configured: [Self.first])
-        for number in 0..<1000 as Range<UInt32> {
-            let server = SocketAddress(ip: IPAddress(v4: 0x0b00_0000 + number), port: 53)
-            #expect(set.order([server], now: UInt64(number)) == [server])
-            Self.ask(&set, server, .unreachable, at: UInt64(number))
+    /// Whoever asks for names whose own servers are silent says nothing about the upstream.
+    @Test func silentNamesTakeNoServerDown() {
+        var set = UpstreamSet(configured: Self.both)
+        for step in 0..<100 as Range<UInt64> {
+            let now = step * Self.second / 10
+            Self.ask(&set, Self.first, .timeout, .timeout, .timeout, .timeout, at: now)
+            for server in set.takeProbes(now: now) { set.answered(server, after: 1, now: now) }
+            #expect(!set.isDown(Self.first) && !set.isSuspect(Self.first) && set.order(Self.both) == Self.both)
         }
-        #expect(set.servers.count == UpstreamSet.maximumLearnt + 1)
-        #expect(set.status.first?.address == Self.first && set.status.count == UpstreamSet.maximumLearnt + 1)
-        #expect(set.learnt?.queries == 1000 && set.learnt?.failuresByKind == [.unreachable: 1000] && set.learnt?.isDown == true)
-        _ = set.takeProbes(now: UpstreamSet.memory * 2)
-        #expect(set.servers.count == 1)
-        #expect(set.learnt?.queries == 1000 && set.learnt?.isDown == false, "counters never go back")
-        #expect(UpstreamSet(configured: [Self.first]).learnt == nil)
+        Self.ask(&set, Self.first, .timeout, .timeout, .timeout, at: 20 * Self.second)
+        #expect(set.takeProbes(now: 20 * Self.second) == [Self.first])
+        #expect(set.takeProbes(now: 21 * Self.second).isEmpty, "once")
+        set.missedProbe(Self.first, now: 22 * Self.second)
+        #expect(set.isDown(Self.first) && set.takeProbes(now: 23 * Self.second) == [Self.first])
+        set.missedProbe(Self.other, now: 0)
+        #expect(!set.isDown(Self.other), "it was not in doubt")
+    }
+
+    /// While a server proved a moment ago that it lives, silence does not put it last again.
+    @Test func aServerThatProvedThatItLivesIsTrustedForAMoment() {
+        var set = UpstreamSet(configured: Self.both)
+        Self.ask(&set, Self.first, .timeout, .timeout, .timeout)
+        set.answered(Self.first, after: 1, now: 0)
+        Self.ask(&set, Self.first, .timeout, .timeout, .timeout, .timeout, at: UpstreamSet.trust - 1)
+        #expect(!set.isSuspect(Self.first))
+        Self.ask(&set, Self.first, .timeout, at: UpstreamSet.trust)
+        #expect(set.isSuspect(Self.first))
+    }
+
+    @Test func serversOfTheNodesFileTakeEachOthersPlace() {
+        var set = UpstreamSet(configured: [])
+        #expect(set.learnt == nil && set.current.isEmpty)
+        set.use(Self.both)
+        for server in Self.both { Self.ask(&set, server, .unreachable) }
+        #expect(set.status.map(\.address) == Self.both && set.learnt?.isDown == true)
+        set.use([Self.other])
+        #expect(set.current == [Self.other] && set.servers.count == 1 && set.isDown(Self.other))
+        set.use([])
+        #expect(set.learnt?.queries == 2 && set.learnt?.isDown == false, "counters never go back")
+        var configured = UpstreamSet(configured: [Self.first])
+        configured.use([Self.other])
+        #expect(configured.current == [Self.first])
     }
 }

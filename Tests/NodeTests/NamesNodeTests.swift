@@ -9,6 +9,12 @@ import Testing
     private let node: LabNode
     private static let first = 5301
     private static let second = 5302
+    /// What the laboratory's servers know, and reverse names.
+    private static let callerPolicy = """
+        allow: [web]
+        dns: {names: ["*.example", "*.in-addr.arpa"]}
+
+        """
 
     init() throws {
         var nodes = Topology.twoNodes
@@ -17,7 +23,7 @@ import Testing
             """
         let place = Topology.Instance.pod("node-2")
         var services = [
-            Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: "allow: [web]\n"),
+            Topology.Service("caller", port: 7009, program: .idle, on: [.pod("node-1")], policy: Self.callerPolicy),
             Topology.Service("web", port: 8080, program: .nginx, on: [place], policy: "allow: []\n"),
             Topology.Service("secret", port: 8081, program: .idle, on: [place], policy: "allow: []\n"),
         ]

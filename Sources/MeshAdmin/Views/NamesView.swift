@@ -3,7 +3,7 @@ package struct NamesView: Codable, Sendable, Equatable {
     /// A server that is asked for names outside the mesh.
     package struct Upstream: Codable, Sendable, Equatable {
         package let address: String
-        /// Of node.yaml; else a workload asked it by itself.
+        /// Of node.yaml; else of the node's resolv.conf.
         package let isConfigured: Bool
         package let isDown: Bool
         /// Behind one another.
@@ -63,8 +63,25 @@ package struct NamesView: Codable, Sendable, Equatable {
         }
     }
 
+    /// Names outside the mesh that a service's policy or share refused, or would have with `foreign: audit`.
+    package struct Refusal: Codable, Sendable, Equatable {
+        package let service: String
+        /// `not_listed`, `type`, `random`, `rate` or `information`.
+        package let why: String
+        package let count: UInt64
+
+        package init(service: String, why: String, count: UInt64) {
+            self.service = service
+            self.why = why
+            self.count = count
+        }
+    }
+
     /// `all` or `callable`.
     package let view: String
+    /// `refuse` or `audit`.
+    package let foreign: String
+    package let refusals: [Refusal]
     package let upstreams: [Upstream]
     package let cache: Cache
     package let queries: [Count]
@@ -76,9 +93,12 @@ package struct NamesView: Codable, Sendable, Equatable {
     package let unsolicited: UInt64
 
     package init(
-        view: String, upstreams: [Upstream], cache: Cache, queries: [Count], waiting: Int, connections: Int, unsolicited: UInt64
+        view: String, foreign: String, refusals: [Refusal], upstreams: [Upstream], cache: Cache, queries: [Count], waiting: Int,
+        connections: Int, unsolicited: UInt64
     ) {
         self.view = view
+        self.foreign = foreign
+        self.refusals = refusals
         self.upstreams = upstreams
         self.cache = cache
         self.queries = queries

@@ -8,9 +8,16 @@ extension NodeConfiguration {
         /// What becomes of names of one label that are no service's.
         package enum SingleLabels: String, Sendable, CaseIterable { case refuse, forward }
 
+        /// What becomes of names outside the mesh that the policy of the service does not list: not asked, or asked and counted, to see what
+        /// would be refused.
+        package enum Foreign: String, Sendable, CaseIterable { case refuse, audit }
+
         package var domain = "cluster.local"
-        /// Asked for names outside the mesh; empty: the server that the workload asked.
+        /// Asked for names outside the mesh; empty: the servers of `resolverFile`.
         package var upstream: [SocketAddress] = []
+        /// Names the node's own name servers.
+        package var resolverFile = "/etc/resolv.conf"
+        package var foreign = Foreign.refuse
         package var virtualV4 = IPNetwork("240.64.0.0/16")!
         package var virtualV6 = IPNetwork("fd6d:7965:6c69::/96")!
         package var view = View.all
@@ -29,7 +36,7 @@ extension NodeConfiguration {
 /// Reads `dns:` of `node.yaml`: what names mean and who is asked for others.
 enum NamesDocument {
     private static let keys = [
-        "domain", "upstream", "virtual_v4", "virtual_v6", "view", "single_labels", "timeout", "trust_ad", "cache",
+        "domain", "upstream", "resolv_conf", "foreign", "virtual_v4", "virtual_v6", "view", "single_labels", "timeout", "trust_ad", "cache",
     ]
     /// More servers add nothing but time.
     private static let maximumUpstreams = 8
@@ -40,6 +47,8 @@ enum NamesDocument {
         guard let mapping = value.mapping(keys: keys) else { return }
         set(&dns.domain, mapping["domain"]?.domain())
         set(&dns.upstream, mapping["upstream"].map(servers))
+        set(&dns.resolverFile, mapping["resolv_conf"]?.absolutePath())
+        set(&dns.foreign, mapping["foreign"]?.choice(NodeConfiguration.DNS.Foreign.self))
         set(&dns.virtualV4, mapping["virtual_v4"].flatMap { network($0, isV4: true, prefixes: 8...28) })
         set(&dns.virtualV6, mapping["virtual_v6"].flatMap { network($0, isV4: false, prefixes: 32...112) })
         set(&dns.view, mapping["view"]?.choice(NodeConfiguration.DNS.View.self))
@@ -63,6 +72,9 @@ enum NamesDocument {
         var servers: [SocketAddress] = []
         for entry in entries {
             guard let server = server(entry) else { continue }
+            if server.ip.isMulticast || server.ip == .v4Any || server.ip == .v6Any {
+                entry.report("\(server) is no address of one server", "name the address at which it listens")
+            }
             if servers.contains(server) { entry.report("\(server) is named twice", "keep one of them") }
             servers.append(server)
         }
@@ -96,6 +108,8 @@ extension NodeConfiguration.DNS {
             "dns:",
             "  domain: \(quoted(domain))",
             "  upstream: [\(upstream.map { quoted("\($0)") }.joined(separator: ", "))]",
+            "  resolv_conf: \(quoted(resolverFile))",
+            "  foreign: \(foreign.rawValue)",
             "  virtual_v4: \(virtualV4)",
             "  virtual_v6: \(quoted("\(virtualV6)"))",
             "  view: \(view.rawValue)",

@@ -5,8 +5,7 @@ internal import MeshTypes
 struct PolicyDocument {
     static let keys = [
         "service", "allow", "deny", "mTLS", "timeouts", "retries", "rate_limit", "circuit_breaker", "concurrency", "queue",
-        "balance", "routes", "health", "request_headers", "response_headers", "rewrite",
-        "identity_header", "forwarded_from",
+        "balance", "routes", "health", "request_headers", "response_headers", "rewrite", "identity_header", "forwarded_from", "dns",
     ]
 
     private let aliases: [ServiceName: ServiceName]
@@ -44,6 +43,7 @@ struct PolicyDocument {
         policy.changes = traffic.changes(mapping, prefix: "/")
         policy.identity.header = mapping["identity_header"]?.choice(ServicePolicy.Identity.Header.self) ?? .none
         policy.identity.forwarders = Set(mapping["forwarded_from"]?.list()?.compactMap { $0.serviceName().map(canonical) } ?? [])
+        policy.foreignNames = mapping["dns"].map(NamesPolicyDocument.names) ?? []
         policy.routes = mapping["routes"]?.list()?.compactMap { traffic.route($0, of: policy) } ?? []
         return policy
     }

@@ -12,6 +12,8 @@ enum NameAnswer {
     enum Explanation: UInt16 {
         case stale = 3
         case notReady = 14
+        /// By the policy of whoever runs the mesh.
+        case blocked = 15
         case notSupported = 21
         case noUpstream = 22
         /// Over one of our bounds.
@@ -21,6 +23,7 @@ enum NameAnswer {
             switch self {
             case .stale: "no upstream answers; this answer has run out"
             case .notReady: "the node has not read its registry yet"
+            case .blocked: "the policy of this service does not let it ask for this name"
             case .notSupported: "not answered here"
             case .noUpstream: "no upstream answered"
             case .overloaded: "too many queries wait for an answer"
@@ -36,7 +39,9 @@ enum NameAnswer {
         switch resolution {
         case .notOurs: return nil
         case .noSuchName, .hidden: reply.header.responseCode = .noSuchName
-        case .emptyName: break
+        case .emptyName:
+            let authority = authority(over: name, table, timeToLive: timeToLive)
+            if authority.name == name, wanted == .soa || wanted == .any { reply.answers = [authority] }
         case .addresses(let v4, let v6):
             reply.answers = addresses(of: name, wanted == .aaaa ? nil : v4, wanted == .a ? nil : v6, timeToLive)
             if ![.a, .aaaa, .any].contains(wanted) { reply.answers = [] }
@@ -66,6 +71,16 @@ enum NameAnswer {
         var reply = start(query, code, authoritative: false)
         if let explanation { reply.options = options(for: query, explanation) }
         return reply
+    }
+
+    /// NXDOMAIN to who asks for a name that is not listed: resolvers go on to the next search domain and programs fail at once, while REFUSED makes
+    /// some ask again and others wait until they give up. It has no SOA, so nobody remembers it, and takes nothing for granted below the name.
+    static func refusal(_ refusal: NameRefusal, of query: DNSMessage) -> DNSMessage {
+        switch refusal {
+        case .notListed, .random: failure(.noSuchName, to: query, .blocked)
+        case .type: failure(.refused, to: query, .blocked)
+        case .rate, .information: failure(.serverFailure, to: query, .overloaded)
+        }
     }
 
     /// BADVERS: we know version 0 of EDNS only (RFC 6891 §6.1.3).

@@ -19,7 +19,7 @@ extension NameLoop {
         guard let table else { return finish(waiting, .failed, NameAnswer.failure(.serverFailure, to: query, .notReady)) }
         let resolution = table.resolve(query.question, asker: asker.service, server: asker.server.ip)
         guard let reply = NameAnswer.make(to: query, resolution, table: table, timeToLive: options.timeToLive) else {
-            return forward(waiting)
+            return forward(waiting, table.allowedNames(of: asker.service))
         }
         let outcome: NameOutcome =
             switch resolution {
@@ -40,16 +40,37 @@ extension NameLoop {
         return nil
     }
 
-    private func forward(_ client: WaitingClient) {
+    /// Counts and reports a name that is not to be asked for, and answers so unless that is only counted.
+    /// - Returns: whether the client was answered so.
+    private func refuse(_ client: WaitingClient, _ refusal: NameRefusal) -> Bool {
+        let asker = client.asker
+        tally.add(refusal, of: asker.service)
+        if let omitted = nameGuard.report(of: asker.workload, now: now) {
+            report(
+                NameRefusalReport(
+                    workload: asker.workload, service: asker.service, question: client.query.question, refusal: refusal, omitted: omitted))
+        }
+        guard options.names.isEnforced else { return false }
+        finish(client, .nameRefused, NameAnswer.refusal(refusal, of: client.query))
+        return true
+    }
+
+    private func forward(_ client: WaitingClient, _ allowed: AllowedNames) {
         let query = client.query
+        var bits = 0
+        switch nameGuard.verdict(on: query.question, allowed) {
+        case .permitted(let said): bits = said
+        case .refused(let refusal): if refuse(client, refusal) { return }
+        }
         let wantsSignatures = query.options?.wantsSignatures ?? false
         let key = NameKey(
             question: query.question,
             wishes: UpstreamQuestion.Wishes(
                 wantsSignatures: wantsSignatures, checkingDisabled: query.header.checkingDisabled,
                 asksVerification: options.trustsVerification && (wantsSignatures || query.header.isVerified)),
-            server: options.upstreams.isEmpty ? client.asker.server : nil)
-        let servers = options.upstreams.isEmpty ? [client.asker.server] : options.upstreams
+            server: nil)
+        // Never the one that the workload named: what it asks there is its own choice, and so would be who hears it.
+        let servers = upstreams.current
         switch cache.find(key, now: now) {
         case .fresh(let answer, let age): return finish(client, .cached, answer, .fresh(seconds: age))
         case .stale(let answer, let asks):
@@ -60,16 +81,18 @@ extension NameLoop {
         case .nothing: break
         }
         // Only recursion would find it.
+        guard !servers.isEmpty else { return finish(client, .failed, NameAnswer.failure(.serverFailure, to: query, .noUpstream)) }
         guard query.header.recursionDesired else { return finish(client, .refused, NameAnswer.failure(.refused, to: query)) }
         guard admits(client.asker.workload) else {
             return finish(client, .refused, NameAnswer.failure(.serverFailure, to: query, .overloaded))
         }
+        if let refusal = nameGuard.charge(client.asker.workload, bits: bits, now: now), refuse(client, refusal) { return }
         if let asked = underWay(key) { return wait(client, for: asked) }
         ask(key, servers, for: client)
     }
 
     private func ask(_ key: NameKey, _ servers: [SocketAddress], for client: WaitingClient) {
-        let order = upstreams.order(servers, now: now)
+        let order = upstreams.order(servers)
         // Nobody waits long for those that were silent all the time.
         let patience = servers.allSatisfy(upstreams.isDown) ? min(options.timeout, Self.patienceWithTheDead) : options.timeout
         let asked = ForwardedQuery(
@@ -83,7 +106,7 @@ extension NameLoop {
     private static let patienceWithTheDead: UInt64 = 1_000_000_000
     private static let probeTimeout: UInt64 = 2_000_000_000
 
-    /// Asks a server that is down for something that every one has an answer to, whatever it is.
+    /// Asks a server that is down, or seems to be, for something that every one has an answer to, whatever it is.
     func probe(_ server: SocketAddress) {
         let question = DNSQuestion(name: .root, type: .ns)
         let probe = ForwardedQuery(
@@ -96,12 +119,14 @@ extension NameLoop {
     func checkTime(of query: ForwardedQuery) {
         if now >= query.deadline {
             noteOverdue(query)
+            if query.isProbe { upstreams.missedProbe(query.servers[0], now: now) }
             return fail(query)
         }
         if !query.wasStale, now - query.begun >= options.patience, !query.clients.isEmpty { giveStale(query) }
         guard now >= query.nextAttempt else { return }
         noteOverdue(query)
-        if query.canAskMore, !query.isProbe { attempt(query) }
+        // What decides over a server's state is not left to one datagram.
+        if query.canAskMore, !query.isProbe || upstreams.isSuspect(query.servers[0]) { attempt(query) }
     }
 
     private func noteOverdue(_ query: ForwardedQuery) {

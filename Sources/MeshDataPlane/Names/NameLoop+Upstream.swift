@@ -18,7 +18,7 @@ extension NameLoop {
     /// One question over UDP, from a new port. - Returns: whether it went out.
     @discardableResult
     private func ask(_ query: ForwardedQuery, _ server: SocketAddress) -> Bool {
-        upstreams.asked(server, now: now)
+        upstreams.asked(server)
         let question = UpstreamQuestion(
             query.key.question, id: .random(in: 0...UInt16.max),
             spelling: upstreams.keepsSpelling(server, now: now) ? .random(in: 0...UInt64.max) : nil,
@@ -96,7 +96,7 @@ extension NameLoop {
                 return connect(attempt, because: .respelled)
             case .truncated:
                 attempt.query.wasTruncated = true
-                upstreams.answered(attempt.server, after: now - attempt.begun)
+                upstreams.answered(attempt.server, after: now - attempt.begun, now: now)
                 return connect(attempt, because: .truncated)
             case let verdict: return take(verdict, attempt)
             }
@@ -106,7 +106,7 @@ extension NameLoop {
     /// What is the same over UDP and TCP.
     private func take(_ verdict: UpstreamQuestion.Verdict, _ attempt: UpstreamAttempt) {
         let query = attempt.query
-        upstreams.answered(attempt.server, after: now - attempt.begun)
+        upstreams.answered(attempt.server, after: now - attempt.begun, now: now)
         // It lives: that is all that was asked.
         if query.isProbe { return end(query) { _ in } }
         switch verdict {

@@ -18,6 +18,7 @@ final class NameLoop: @unchecked Sendable {
 
     let options: NameServerOptions
     let tally: NameTally
+    let report: @Sendable (NameRefusalReport) -> Void
     private let slots: @Sendable (UInt32) -> DNSSlot?
     private let mailbox: NameMailbox
     private let poller: Poller
@@ -29,6 +30,7 @@ final class NameLoop: @unchecked Sendable {
     private(set) var table: NameTable?
     var cache: NameCache
     var upstreams: UpstreamSet
+    var nameGuard: NameGuard
     /// What is being asked of upstreams; those that others may join, by what they ask.
     private var queries: [ObjectIdentifier: ForwardedQuery] = [:]
     private var joinable: [NameKey: ForwardedQuery] = [:]
@@ -54,13 +56,16 @@ final class NameLoop: @unchecked Sendable {
     private static let receiveBuffer: Int32 = 1 << 20
 
     init(
-        options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?, mailbox: NameMailbox, tally: NameTally
+        options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?,
+        report: @escaping @Sendable (NameRefusalReport) -> Void, mailbox: NameMailbox, tally: NameTally
     ) throws(SystemError) {
         self.options = options
         self.slots = slots
+        self.report = report
         self.tally = tally
         cache = NameCache(options.cache)
         upstreams = UpstreamSet(configured: options.upstreams)
+        nameGuard = NameGuard(options.names)
         poller = try Poller()
         self.mailbox = mailbox
         try poller.add(mailbox.event.raw, .readable, token: Self.wakeToken)
@@ -75,7 +80,7 @@ final class NameLoop: @unchecked Sendable {
     }
 
     private func turn() {
-        let idle = queries.isEmpty && connections == 0 && !upstreams.anyIsDown
+        let idle = queries.isEmpty && connections == 0 && !upstreams.isInDoubt
         let count = poller.wait(events, timeout: idle && isPublished ? -1 : Self.sweepInterval)
         now = MonotonicClock.now()
         if count > 0 { isPublished = false }
@@ -117,6 +122,7 @@ final class NameLoop: @unchecked Sendable {
                 if table == nil { early.append(listener) } else { serve(listener) }
             case .serveStream(let raw, let asker): serveStream(FileDescriptor(owning: raw), asker)
             case .release(let namespace): release(namespace)
+            case .use(let servers): upstreams.use(servers)
             case .stop: isStopping = true
             }
         }
@@ -297,6 +303,7 @@ final class NameLoop: @unchecked Sendable {
     private func sweep() {
         for query in Array(queries.values) where !query.isFinished { checkTime(of: query) }
         for server in upstreams.takeProbes(now: now) { probe(server) }
+        nameGuard.sweep(now: now)
         guard connections > 0 else { return }
         for case .connection(let connection) in Array(sources.values)
         where connection.waiting == 0 && now &- connection.lastActive > options.idleTimeout {

@@ -11,6 +11,7 @@ final class NameMailbox: Sendable {
         case serve(Int32, NamespaceIndex)
         case serveStream(Int32, NameAsker)
         case release(NamespaceIndex)
+        case use([SocketAddress])
         case stop
     }
 
@@ -29,7 +30,7 @@ final class NameMailbox: Sendable {
         for order in contents.withLock({ $0.orders }) {
             switch order {
             case .serve(let raw, _), .serveStream(let raw, _): close(raw)
-            case .release, .stop: break
+            case .release, .use, .stop: break
             }
         }
     }

@@ -16,6 +16,8 @@ package enum NameOutcome: String, Sendable, CaseIterable {
     case failed
     /// Over a bound, or of a kind that is not answered.
     case refused
+    /// A name outside the mesh that the asker's policy does not list, or that its share does not reach for.
+    case nameRefused = "name_refused"
     /// Unreadable, or to no slot.
     case malformed
 }
@@ -24,6 +26,8 @@ package enum NameOutcome: String, Sendable, CaseIterable {
 package struct NameServerCounters: Sendable {
     /// By the service that asked; `none` where that is not known.
     package private(set) var services: [ServiceID: [NameOutcome: UInt64]] = [:]
+    /// Names that were refused, or with `dns.foreign: audit` would have been.
+    package private(set) var refusals: [ServiceID: [NameRefusal: UInt64]] = [:]
     /// Messages from upstream that answered no question of ours.
     package fileprivate(set) var unsolicited: UInt64 = 0
 
@@ -38,6 +42,11 @@ package struct NameServerCounters: Sendable {
     mutating func add(_ outcome: NameOutcome, of service: ServiceID) {
         let counted = services[service] != nil || services.count < Self.maximumServices ? service : .none
         services[counted, default: [:]][outcome, default: 0] += 1
+    }
+
+    mutating func add(_ refusal: NameRefusal, of service: ServiceID) {
+        let counted = refusals[service] != nil || refusals.count < Self.maximumServices ? service : .none
+        refusals[counted, default: [:]][refusal, default: 0] += 1
     }
 
     mutating func addUnsolicited() { unsolicited += 1 }

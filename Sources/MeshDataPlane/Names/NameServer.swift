@@ -15,10 +15,15 @@ package final class NameServer: Sendable {
     private let thread = Mutex<pthread_t?>(nil)
     private let loop: Mutex<NameLoop?>
 
-    /// - Parameter slots: who asks which server, by the slot in a datagram's destination (`Capture.dnsSlot`).
-    package init(options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?) throws(SystemError) {
+    /// - Parameters:
+    ///   - slots: who asks which server, by the slot in a datagram's destination (`Capture.dnsSlot`).
+    ///   - report: hears of names that are refused, at a bounded rate, on the names thread.
+    package init(
+        options: NameServerOptions, slots: @escaping @Sendable (UInt32) -> DNSSlot?,
+        report: @escaping @Sendable (NameRefusalReport) -> Void = { _ in }
+    ) throws(SystemError) {
         mailbox = try NameMailbox()
-        loop = Mutex(try NameLoop(options: options, slots: slots, mailbox: mailbox, tally: tally))
+        loop = Mutex(try NameLoop(options: options, slots: slots, report: report, mailbox: mailbox, tally: tally))
     }
 
     deinit { stop() }
@@ -48,6 +53,9 @@ package final class NameServer: Sendable {
     }
 
     package func publish(_ snapshot: Snapshot) { mailbox.publish(snapshot) }
+
+    /// The servers that are asked for names outside the mesh where the options name none; they take the place of those before.
+    package func use(_ servers: [SocketAddress]) { mailbox.order(.use(servers)) }
 
     /// Answers on a socket made by `DatagramSocket.bind` in a namespace (two for IPv4 and IPv6).
     package func serve(udp socket: consuming FileDescriptor, namespace: NamespaceIndex) {
@@ -100,5 +108,6 @@ final class NameTally: Sendable {
     let askedAt = Atomic<UInt64>(0)
 
     func add(_ outcome: NameOutcome, of service: ServiceID) { counters.withLock { $0.add(outcome, of: service) } }
+    func add(_ refusal: NameRefusal, of service: ServiceID) { counters.withLock { $0.add(refusal, of: service) } }
     func addUnsolicited() { counters.withLock { $0.addUnsolicited() } }
 }

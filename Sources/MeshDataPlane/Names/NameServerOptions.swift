@@ -16,7 +16,7 @@ package struct NameServerOptions: Sendable {
         }
     }
 
-    /// Where names outside the mesh are asked, the preferred first; empty: the server that the workload asked.
+    /// Where names outside the mesh are asked, the preferred first; empty: those of `NameServer.use`.
     package var upstreams: [SocketAddress] = []
     /// Other names of services (`agent` for `agent-orchestrator`).
     package var aliases: [ServiceName: ServiceName] = [:]
@@ -30,6 +30,8 @@ package struct NameServerOptions: Sendable {
     /// Seconds that a mesh answer may be remembered.
     package var timeToLive: UInt32 = 5
     package var cache = NameCacheOptions()
+    /// What is asked for whom.
+    package var names = NameGuardOptions()
     /// Clients that wait for an upstream, in all and of one workload; one more gets SERVFAIL.
     package var maximumPending = 1024
     package var maximumPendingPerWorkload = 256

@@ -3,7 +3,7 @@ package import MeshTypes
 /// What the name server knows, for operators.
 package struct NameServerStatus: Sendable {
     package var upstreams: [UpstreamStatus] = []
-    /// All that workloads asked by themselves together, those among them that were forgotten; nil where there were none.
+    /// All that are not configured together, those among them that are asked no more; nil where there were none.
     package var learnt: UpstreamStatus?
     package var cache = NameCacheStatus()
     /// Clients that wait for an upstream; connections over TCP.
@@ -31,7 +31,7 @@ package struct NameCacheStatus: Sendable, Equatable {
 /// One upstream as this node knows it.
 package struct UpstreamStatus: Sendable, Equatable {
     package let address: SocketAddress
-    /// From the configuration; else a workload asked it by itself.
+    /// From the configuration; else of the node's resolv.conf.
     package let isConfigured: Bool
     package internal(set) var isDown = false
     /// Failures behind one another.

@@ -46,6 +46,7 @@ struct NameTable {
     /// The mesh's domain, which is the zone of its negative answers.
     let zone: DNSName
     private let meshZone: DNSName
+    private var allowed: [ServiceID: AllowedNames] = [:]
     private let zoneLabels: Int
 
     private static let defaultNamespace = DNSName("default")!
@@ -54,8 +55,6 @@ struct NameTable {
     private static let localhost = DNSName("localhost")!
     /// Names that exist nowhere and must not be asked (RFC 6761 §6.4, RFC 7686 §2).
     private static let nowhere = [DNSName("invalid")!, DNSName("onion")!]
-    /// What is asked of a name of one label by those who verify signatures, not by those who look for a host.
-    private static let zoneTypes: Set<DNSType> = [.ns, .soa, .ds, .dnskey, .rrsig]
 
     init(_ snapshot: Snapshot, _ options: NameServerOptions) {
         self.snapshot = snapshot
@@ -66,7 +65,11 @@ struct NameTable {
         var aliases: [ServiceName: [ServiceName]] = [:]
         for (alias, name) in options.aliases { aliases[name, default: []].append(alias) }
         let all = snapshot.allServices
-        for service in all { add(service, as: service.identity.name) }
+        for service in all {
+            add(service, as: service.identity.name)
+            let names = snapshot.foreignNames(of: service.id)
+            if !names.isEmpty { allowed[service.id] = AllowedNames(names) }
+        }
         // A service's own name counts for more than another's alias.
         for service in all {
             for alias in aliases[service.identity.name] ?? [] { add(service, as: alias) }
@@ -90,6 +93,9 @@ struct NameTable {
         namespaces.insert(namespace)
         homes[service.id] = namespace
     }
+
+    /// Of names outside the mesh.
+    func allowedNames(of service: ServiceID) -> AllowedNames { allowed[service] ?? .none }
 
     /// `_http._tcp.…`: a service has one port, and its protocol is that port's name.
     private static func protocols(_ kind: ApplicationProtocol) -> [DNSName] {
@@ -217,7 +223,7 @@ struct NameTable {
     private func single(_ name: DNSName, _ type: DNSType) -> Meaning {
         let special = special(name)
         guard case .notOurs = special else { return special }
-        return options.forwardsSingleLabels || Self.zoneTypes.contains(type) ? .notOurs : .noSuchName
+        return options.forwardsSingleLabels || AllowedNames.zoneTypes.contains(type) ? .notOurs : .noSuchName
     }
 
     private func special(_ name: DNSName) -> Meaning {

@@ -81,6 +81,20 @@ package struct DNSName: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// Printable whatever it holds: dots within labels and backslashes behind a backslash, all but visible ASCII as `\\DDD` (RFC 4343 §2.1).
+    package var escaped: String {
+        let labels = labels.map { label in
+            label.reduce(into: "") { text, byte in
+                switch byte {
+                case UInt8(ascii: "."), UInt8(ascii: "\\"): text += "\\\(Character(UnicodeScalar(byte)))"
+                case 0x21...0x7e: text.append(Character(UnicodeScalar(byte)))
+                default: text += "\\" + String(repeating: "0", count: byte < 10 ? 2 : byte < 100 ? 1 : 0) + "\(byte)"
+                }
+            }
+        }
+        return labels.isEmpty ? "." : labels.joined(separator: ".")
+    }
+
     package var description: String {
         labels.isEmpty ? "." : labels.map { String(decoding: $0, as: UTF8.self) }.joined(separator: ".")
     }

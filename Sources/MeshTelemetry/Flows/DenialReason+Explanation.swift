@@ -28,6 +28,7 @@ extension DenialReason {
             "the authority revoked the other end's certificate; myelind ca status lists what is revoked, and why"
         case .certificateExpired: "a certificate of the tunnel came to its end; myelinctl certificates on both nodes says why it was not renewed"
         case .permitWithdrawn: "the callee's node does not permit it, or no longer; its own log and flows say by which rule"
+        case .nameRefused: "the service's policy does not list the name outside the mesh; add it to dns: {names: …} if it may ask for it"
         case .peerIdentity: "the certificate belongs to another service; correct the node of the endpoint in the registry"
         case .malformedRequest: "the peer asked in a form that is no CONNECT with an address; it is no HBONE client"
         case .notAnEndpoint: "that address is no endpoint of the service on this node; compare the registries of the two nodes"

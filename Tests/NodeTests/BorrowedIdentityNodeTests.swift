@@ -62,8 +62,8 @@ import Testing
         let victim = lab.workload("victim")
         #expect(try eventually(20) { try lab.curl(from: victim, "http://wallet:8081/").succeeded })
         for foothold in [Lab.Foothold.unknown(node), .uncaptured(node)] {
-            let calls = try lab.spawn(in: victim, ["python3", "-c", Self.call])
-            let attack = try lab.attack(from: foothold, ["python3", "-c", Self.borrow])
+            let calls = try lab.spawn(in: victim, ["/usr/bin/python3", "-c", Self.call])
+            let attack = try lab.attack(from: foothold, ["/usr/bin/python3", "-c", Self.borrow])
             #expect(calls.process.wait(timeout: .seconds(20)) != nil)
             let report = try String(contentsOfFile: calls.output, encoding: .utf8)
             #expect(attack.output.hasPrefix("True"), "\(attack)")
@@ -90,12 +90,12 @@ import Testing
         for isDead in [false, true] {
             if isDead { try lab.signalDaemon(node, SIGKILL) }
             for foothold in [Lab.Foothold.unknown(node), .uncaptured(node)] {
-                let answer = try lab.attack(from: foothold, ["python3", "-c", Self.ports])
+                let answer = try lab.attack(from: foothold, ["/usr/bin/python3", "-c", Self.ports])
                 #expect(answer.output == refused, "dead: \(isDead), \(foothold): \(answer)")
             }
         }
         let question = "import socket; s = socket.socket(type=socket.SOCK_DGRAM); s.sendto(b'q', ('10.88.1.1', 53))"
-        let asked = try lab.run(in: lab.workload("victim"), ["python3", "-c", question])
+        let asked = try lab.run(in: lab.workload("victim"), ["/usr/bin/python3", "-c", question])
         #expect(asked.output.contains("ConnectionRefusedError"), "DNS is refused while nobody of ours answers: \(asked)")
         try lab.startDaemon(node)
         try lab.awaitReady(node)
@@ -114,7 +114,7 @@ import Testing
                     try: print('took', take()[1], flush=True)
                     except TimeoutError: pass
             """
-        let squatter = try lab.spawnAttacker(in: .uncaptured(node), ["python3", "-c", squat])
+        let squatter = try lab.spawnAttacker(in: .uncaptured(node), ["/usr/bin/python3", "-c", squat])
         let output = { (try? String(contentsOfFile: squatter.output, encoding: .utf8)) ?? "" }
         #expect(try eventually(5) { output().contains("sits") })
         try lab.startDaemons()

@@ -17,7 +17,7 @@ import Testing
             Topology.Service("plain", port: 8082, program: .python, on: [.host("node-1")], policy: "allow: []\n"),
         ]
         services[2].applicationProtocol = "http"
-        lab = try Lab.raise(Topology(nodes: Topology.twoNodes, services: services), name: "wronglistener")
+        lab = try Lab.raise(Topology(nodes: Topology.twoNodes, services: services), name: "wronglisten")
         try lab.startDaemons()
     }
 
@@ -65,7 +65,7 @@ import Testing
     }
 
     private func attack(from foothold: Lab.Foothold) throws {
-        let stranger = try lab.spawnAttacker(in: foothold, ["python3", "-c", Self.listen])
+        let stranger = try lab.spawnAttacker(in: foothold, ["/usr/bin/python3", "-c", Self.listen])
         defer { stranger.process.end() }
         let heard = { (try? String(contentsOfFile: stranger.output, encoding: .utf8)) ?? "" }
         #expect(try eventually(5) { heard().contains("listens") }, "\(heard())")
@@ -94,7 +94,7 @@ import Testing
             while not os.path.exists('\(lab.directory)/go'): __import__('time').sleep(0.05)
             s.serve_forever()
             """
-        let held = try lab.spawn(in: plain, ["python3", "-c", serve])
+        let held = try lab.spawn(in: plain, ["/usr/bin/python3", "-c", serve])
         #expect(try eventually(5) { FileManager.default.fileExists(atPath: "\(lab.directory)/made") })
         // Its process goes elsewhere, the cgroup goes and comes anew, the process comes back to it.
         let elsewhere = URL(fileURLWithPath: plain.cgroup).deletingLastPathComponent().path

@@ -48,7 +48,9 @@ extension NodeAdmin {
             single(
                 "myelin_tunnels_revoked_total", "Tunnels that ended because a certificate of them was revoked.", .counter,
                 total(\.tunnelsRevoked)),
-            single("myelin_tunnels_expired_total", "Tunnels that ended with a certificate of their two ends.", .counter, total(\.tunnelsExpired)),
+            single(
+                "myelin_tunnels_expired_total", "Tunnels that ended with a certificate of their two ends.", .counter,
+                total(\.tunnelsExpired)),
             single(
                 "myelin_connections_without_record_total", "Connections to the capture port that the kernel did not send.", .counter,
                 total(\.withoutRecord)),

@@ -93,7 +93,9 @@ package struct TLSSession: ~Copyable {
     package var trust: TrustBundle? { state.pointee.trust }
     /// Checks the peer's chain, as it was shown in the handshake, against other authorities. - Returns: why it is refused; nil if it is not.
     package func verifyPeerAgain(trust: TrustBundle) -> TLSFailure? {
-        guard let ssl, let leaf = SSL_get0_peer_certificate(ssl) else { return TLSFailure(.peerUnverified, "the peer showed no certificate") }
+        guard let ssl, let leaf = SSL_get0_peer_certificate(ssl) else {
+            return TLSFailure(.peerUnverified, "the peer showed no certificate")
+        }
         return ChainCheck.refusal(of: leaf, above: SSL_get_peer_cert_chain(ssl), trust: trust, isServer: state.pointee.peerIsServer)
     }
     /// True once a certificate of the peer's path is among `revoked`.

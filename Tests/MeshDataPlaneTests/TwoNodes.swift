@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import MeshDataPlane
 import MeshIdentity
@@ -21,7 +22,7 @@ final class TwoNodes: Sendable {
     let source: TestNode
     let destination: TestNode
     private let stores: Mutex<IdentityStore>
-    private let lifetime: Duration
+    private let left: Duration?
     private let applicationProtocol: ApplicationProtocol
     private let isLocal: Bool
     private let versions: [String]
@@ -42,22 +43,22 @@ final class TwoNodes: Sendable {
     ///   - wayIn: where the first node dials the second; nil for the second's own address.
     ///   - globalRates: of the first node.
     ///   - trials: where `trial` answers, on the callee's node.
-    ///   - lifetime: of certificates.
+    ///   - left: of a certificate's life when it is issued; nil for a day.
     init(
         endpoints: [SocketAddress], policy: PolicySet = TwoNodes.allowed, sourceOptions: DataPlaneOptions = DataPlaneOptions(),
         destinationOptions: DataPlaneOptions = DataPlaneOptions(), speaks applicationProtocol: ApplicationProtocol = .tcp,
         isLocal: Bool = false, versions: [String] = [], destinationPolicy: PolicySet? = nil, wayIn: SocketAddress? = nil,
         globalRates: GlobalRates? = nil, trials: [SocketAddress] = [],
-        lifetime: Duration = IdentityStore.defaultLifetime
+        left: Duration? = nil
     ) async throws {
-        self.lifetime = lifetime
+        self.left = left
         self.trials = trials
         self.destinationPolicy = Mutex(destinationPolicy)
         self.wayIn = wayIn
         self.versions = versions
         self.applicationProtocol = applicationProtocol
         self.isLocal = isLocal
-        stores = Mutex(try Self.newStore(lifetime))
+        stores = Mutex(try Self.newStore(left))
         source = try TestNode("one", options: sourceOptions, globalRates: globalRates)
         destination = try TestNode("two", options: destinationOptions)
         self.endpoints = Mutex(endpoints)
@@ -93,14 +94,17 @@ final class TwoNodes: Sendable {
     private var identities: IdentityStore { stores.withLock { $0 } }
 
     /// With an authority of its own.
-    private static func newStore(_ lifetime: Duration) throws -> IdentityStore {
+    private static func newStore(_ left: Duration?) throws -> IdentityStore {
         let authority = try EmbeddedCA.open(directory: try Scratch.directory(), trustDomain: trustDomain)
-        return IdentityStore(authority: authority, trustDomain: trustDomain, lifetime: lifetime)
+        guard let left else { return IdentityStore(authority: authority, trustDomain: trustDomain) }
+        // An authority gives no less than a minute: most of it is over already.
+        let age = Duration.seconds(60) - left
+        return IdentityStore(authority: authority, trustDomain: trustDomain, lifetime: .seconds(60), clock: LateClock(by: age))
     }
 
     /// Another authority takes the place of the present one, whose certificates nobody trusts from now on.
     func replaceAuthority() async throws {
-        let store = try Self.newStore(lifetime)
+        let store = try Self.newStore(left)
         stores.withLock { $0 = store }
         try await publish()
     }
@@ -237,4 +241,14 @@ final class TestNode: Sendable {
         }
         return nil
     }
+}
+
+/// A clock that is behind.
+private struct LateClock: IdentityClock {
+    let lag: Duration
+
+    init(by lag: Duration) { self.lag = lag }
+
+    var now: Date { Date(timeIntervalSinceNow: -TimeInterval(lag.components.seconds)) }
+    func sleep(for duration: Duration) async throws { try await Task.sleep(for: duration) }
 }

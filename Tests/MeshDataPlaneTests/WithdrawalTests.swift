@@ -63,7 +63,8 @@ extension DataPlaneTests {
             let server = try callee.accept()
             for round in 0..<50 {
                 #expect(exchange(client, server, UInt8(round)))
-                try await mesh.replace(policy: TwoNodes.allowing { $0.rateLimit = round % 2 == 0 ? nil : .init(requests: 5, period: .seconds(1)) })
+                let limit = round % 2 == 0 ? nil : ServicePolicy.RateLimit(requests: 5, period: .seconds(1))
+                try await mesh.replace(policy: TwoNodes.allowing { $0.rateLimit = limit })
             }
             usleep(400_000)
             #expect(exchange(client, server, 99))

@@ -24,10 +24,10 @@ extension Worker {
     }
 
     private func endExpired(_ tunnel: Tunnel) {
-        counters.tunnelsExpired += 1
         let who = tunnel.tls.peer.map { "\($0)" } ?? "a peer"
         endTrust(
             in: tunnel,
-            TLSFailure(.certificateExpired, "the tunnel with \(who) ended with a certificate of its two ends: see whether both nodes renew"))
+            TLSFailure(.certificateExpired, "the tunnel with \(who) ended with a certificate of its two ends: see whether both nodes renew")
+        )
     }
 }

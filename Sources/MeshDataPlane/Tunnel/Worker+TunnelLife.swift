@@ -7,6 +7,9 @@ internal import MeshTypes
 
 /// Draining, keeping alive and ending tunnels.
 extension Worker {
+    /// Milliseconds by which two nodes' clocks may differ unnoticed.
+    private static let clockDifference: Int64 = 1000
+
     /// The tunnel takes no new streams; it is closed with its last one.
     func drain(_ tunnel: Tunnel) {
         guard !tunnel.isDraining else { return }
@@ -38,6 +41,10 @@ extension Worker {
     func fail(_ tunnel: Tunnel, _ reason: DenialReason) {
         guard tunnel.stage != .closed else { return }
         if tunnel.stage != .open { counters.tunnelsFailed += 1 }
+        // The other end looks at the clock too, and may have been the first.
+        let isOver = tunnel.validity.isOver(wallMilliseconds + Self.clockDifference)
+        let reason = reason == .tunnelFailed && isOver ? .certificateExpired : reason
+        if reason == .certificateExpired { counters.tunnelsExpired += 1 }
         end(tunnel, reason)
     }
 

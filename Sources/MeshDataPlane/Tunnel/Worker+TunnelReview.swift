@@ -28,7 +28,8 @@ extension Worker {
         } else if hasDeparted(&tunnel.orphanedSince) {
             endTrust(
                 in: tunnel,
-                TLSFailure(.permitWithdrawn, "the registry no longer places \(service.identity) behind \(key.peer): the tunnel to it ended"))
+                TLSFailure(.permitWithdrawn, "the registry no longer places \(service.identity) behind \(key.peer): the tunnel to it ended")
+            )
         } else {
             leaveGently(tunnel)
         }
@@ -39,7 +40,8 @@ extension Worker {
         guard let peer = tunnel.tls.peer else { return }
         let known = snapshot.identifier(peer.service) ?? .none
         if known == .none, tunnel.peer != .none {
-            return endTrust(in: tunnel, TLSFailure(.peerIdentity, "the registry no longer names \(peer.service): the tunnel with \(peer) ended"))
+            let failure = TLSFailure(.peerIdentity, "the registry no longer names \(peer.service): the tunnel with \(peer) ended")
+            return endTrust(in: tunnel, failure)
         }
         tunnel.peer = known
         if case .refused = authorise(from: tunnel.peer, to: tunnel.local, in: snapshot) { endFeed(tunnel) }

@@ -26,7 +26,8 @@ extension DenialReason {
         case .peerUnverified: "the other end's certificate is expired, foreign or absent; myelinctl check compares clocks and trust"
         case .certificateRevoked:
             "the authority revoked the other end's certificate; myelind ca status lists what is revoked, and why"
-        case .certificateExpired: "a certificate of the tunnel came to its end; myelinctl certificates on both nodes says why it was not renewed"
+        case .certificateExpired:
+            "a certificate of the tunnel came to its end; myelinctl certificates on both nodes says why it was not renewed"
         case .permitWithdrawn: "the callee's node does not permit it, or no longer; its own log and flows say by which rule"
         case .nameRefused: "the service's policy does not list the name outside the mesh; add it to dns: {names: …} if it may ask for it"
         case .peerIdentity: "the certificate belongs to another service; correct the node of the endpoint in the registry"

@@ -9,6 +9,9 @@ import Testing
 
 /// A user of the machine who opens many connections keeps nobody out, and loses those that say nothing.
 @Suite(.serialized) struct ReceptionTests {
+    /// Before those that say nothing are closed for that.
+    private static let soon = Duration.seconds(8)
+
     private func connect(unix path: String) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_un()
@@ -30,10 +33,12 @@ import Testing
 
     @Test func manySilentConnectionsToTheStatusSocketKeepNobodyOut() async throws {
         try await withStatusServer { path in
+            let start = ContinuousClock.now
             let silent = (0..<200).map { _ in connect(unix: path) }
             defer { for descriptor in silent { close(descriptor) } }
             _ = try await StatusClient(socket: path).status()
             #expect(await eventually { silent.count { hasEnded($0) } >= 160 }, "one user has 32 connections")
+            #expect(ContinuousClock.now - start < Self.soon)
             _ = try await StatusClient(socket: path).status()
         }
     }
@@ -48,6 +53,7 @@ import Testing
             }
         }) {
             let address = SocketAddress(ip: .v4Loopback, port: port.withLock(\.self))
+            let start = ContinuousClock.now
             let silent = (0..<600).map { _ in
                 let descriptor = TCPSocket.open(isV4: true)
                 _ = TCPSocket.connect(descriptor, to: address)
@@ -58,6 +64,7 @@ import Testing
             let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
             #expect(answer.status == .ok)
             #expect(await eventually { silent.count { hasEnded($0) } >= 300 })
+            #expect(ContinuousClock.now - start < Self.soon)
         }
     }
 }

@@ -23,14 +23,14 @@ import Testing
         let served = try ServedAuthority()
         try await served.start()
         served.book.place("wallet", on: "node-2")
+        let start = ContinuousClock.now
         let silent = (0..<2100).map { _ in connect(served.address) }
         defer { for descriptor in silent { close(descriptor) } }
         let node = try served.node("node-2", token: try served.token("node-2"))
-        let start = ContinuousClock.now
         _ = try await node.patientCertificate("wallet")
-        #expect(ContinuousClock.now - start < .seconds(10))
         let gaveWay = await eventually { silent.count { hasEnded($0) } >= 1800 }
-        #expect(gaveWay, "an address has 256 of them")
+        // Sooner than their time is over.
+        #expect(gaveWay && ContinuousClock.now - start < .seconds(9), "an address has 256 of them")
         // The others go when their time is over.
         var ended = 0
         for _ in 0..<200 where ended < silent.count {

@@ -110,3 +110,43 @@ int cbpf_is_bpffs(const char *path)
 	struct statfs status;
 	return statfs(path, &status) == 0 && status.f_type == BPF_FS_MAGIC;
 }
+
+int cbpf_link_tracepoint(int program)
+{
+	int link = bpf_raw_tracepoint_open(NULL, program);
+	return link < 0 ? -errno : link;
+}
+
+/* One filter in each direction, at a place of our own: others keep theirs. */
+#define TC_HANDLE 0x6d79
+#define TC_PRIORITY 0x6d79
+
+static void hook_of(int device, int leaving, struct bpf_tc_hook *hook)
+{
+	memset(hook, 0, sizeof *hook);
+	hook->sz = sizeof *hook;
+	hook->ifindex = device;
+	hook->attach_point = leaving ? BPF_TC_EGRESS : BPF_TC_INGRESS;
+}
+
+int cbpf_tc_attach(int device, int leaving, int program)
+{
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options = {.sz = sizeof options, .prog_fd = program, .flags = BPF_TC_F_REPLACE, .handle = TC_HANDLE, .priority = TC_PRIORITY};
+	int result;
+
+	hook_of(device, leaving, &hook);
+	result = bpf_tc_hook_create(&hook);
+	if (result && result != -EEXIST)
+		return result;
+	return bpf_tc_attach(&hook, &options);
+}
+
+int cbpf_tc_detach(int device, int leaving)
+{
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options = {.sz = sizeof options, .handle = TC_HANDLE, .priority = TC_PRIORITY};
+
+	hook_of(device, leaving, &hook);
+	return bpf_tc_detach(&hook, &options);
+}

@@ -5,7 +5,7 @@ package enum UnknownWorkloads: Sendable {
 
 /// Where capture is attached, and what is kept across restarts.
 package struct CaptureOptions: Sendable {
-    /// Holds `capture.bpf.o` and `guard.bpf.o`.
+    /// Holds the kernel programs (`*.bpf.o`).
     package var objectDirectory: String
     /// Absolute path of the cgroup v2 directory below which everything is captured.
     package var cgroup: String

@@ -18,6 +18,9 @@ package actor Enrolment {
     private let log: Logger
     private var enrolled: [Workload: EnrolledWorkload] = [:]
     private var namespaces: MeshedNamespaces
+    private var closed: ClosedCgroups
+    /// Wanted workloads of the node's namespace whose cgroup is gone for the moment: the namespace stays ready for them.
+    private var resting: Set<Workload> = []
     private var nextWorkload: UInt32
     private var passes = 0
 
@@ -47,13 +50,16 @@ package actor Enrolment {
     /// Ports of the mesh's own that somebody else has.
     package var squatted: [(workload: Workload, address: SocketAddress)] { namespaces.squatted }
 
-    init(capture: Capture, dataPlane: DataPlane, names: NameServer, kept: KeptSockets, cgroupRoot: String, log: Logger) {
+    init(
+        capture: Capture, dataPlane: DataPlane, names: NameServer, kept: KeptSockets, closed: ClosedCgroups, cgroupRoot: String, log: Logger
+    ) {
+        self.closed = closed
         self.capture = capture
         self.cgroupRoot = cgroupRoot
         self.log = log
         namespaces = MeshedNamespaces(capture: capture, dataPlane: dataPlane, names: names, kept: kept)
         // Numbers of a daemon before this one may still be in the kernel's tables.
-        nextWorkload = (capture.workloads().values.map(\.workload.rawValue).max() ?? 0) + 1
+        nextWorkload = capture.greatestWorkload + 1
     }
 
     package var workloads: [EnrolledWorkload] { enrolled.values.sorted { $0.id.rawValue < $1.id.rawValue } }
@@ -65,12 +71,19 @@ package actor Enrolment {
         let before = enrolled
         passes += 1
         let names = Set(wanted.map(\.workload))
-        for (workload, entry) in enrolled where !names.contains(workload) || !exists(entry) { withdraw(workload) }
+        for (workload, entry) in enrolled {
+            if !names.contains(workload) { withdraw(workload) } else if !exists(entry) { rest(workload) }
+        }
+        for workload in resting where !names.contains(workload) {
+            resting.remove(workload)
+            namespaces.leave(workload)
+        }
         let waiting = wanted.compactMap(enrol)
         for new in waiting where !pending.contains(new) {
             log.notice("workload not captured yet", metadata: ["cgroup": "\(new.workload.cgroup)", "reason": "\(new.reason)"])
         }
         pending = waiting
+        close(wanted)
         return before != enrolled
     }
 
@@ -107,6 +120,41 @@ package actor Enrolment {
         return ended
     }
 
+    /// What `capture.closed` and the registry close.
+    private func close(_ wanted: [Wanted]) {
+        var entries: [String: WorkloadEntry] = [:]
+        for want in wanted { entries[want.workload.cgroup] = entry(ofNext: want) }
+        do throws(KernelError) {
+            try closed.enforce(entries, captured: Set(enrolled.values.map(\.cgroup)))
+            closingFailure = nil
+        } catch {
+            closingFailure = "\(error)"
+            log.error("cgroups cannot be closed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Who the processes are of a cgroup that is made anew at the workload's path. In a pod nobody: its namespace may be a new one too.
+    private func entry(ofNext want: Wanted) -> WorkloadEntry {
+        let workload = want.workload
+        guard workload.sharesNodeNamespace, let service = want.service else { return .closed }
+        let id = enrolled[workload]?.id ?? number(ofPath: workload.cgroup, service) ?? newWorkloadID()
+        return WorkloadEntry(workload: id, service: service, namespace: .node, sharesNodeNamespace: true, permissive: want.permissive)
+    }
+
+    private func number(ofPath path: String, _ service: ServiceID) -> WorkloadID? {
+        guard let entry = capture.known(path: path), entry.service == service else { return nil }
+        return entry.workload
+    }
+
+    /// Why what is to be closed is not, if so.
+    package private(set) var closingFailure: String?
+    /// The subtrees that `capture.closed` names.
+    package var closedSubtrees: [String] { closed.configured }
+    /// Paths that only the survey of the daemon closes.
+    package var unwatchedPaths: [String] { closed.tooLong }
+    /// Devices of pods that lead past the filter, by namespace.
+    package var unfilteredDevices: [String] { namespaces.unfiltered.values.sorted() }
+
     private func exists(_ entry: EnrolledWorkload) -> Bool {
         (try? ControlGroup.id(ofDirectory: directory(of: entry.workload))) == entry.cgroup
     }
@@ -132,8 +180,10 @@ package actor Enrolment {
         let workload = wanted.workload
         let directory = directory(of: workload)
         let cgroup = try cgroup(directory)
+        // The kernel knows a cgroup that is made anew before anybody else does.
+        if known?.cgroup != cgroup { capture.adopt(cgroup: cgroup) }
         let namespace = try namespace(of: workload, directory)
-        let id = known?.id ?? number(ofCgroup: cgroup, service) ?? newWorkloadID()
+        let id = known?.id ?? number(ofCgroup: cgroup, service) ?? number(ofPath: workload.cgroup, service) ?? newWorkloadID()
         let occupant = MeshedNamespaces.Occupant(workload: workload, id: id, service: service, permissive: wanted.permissive)
         let home = try namespaces.enter(namespace, occupant)
         let entry = WorkloadEntry(
@@ -150,6 +200,7 @@ package actor Enrolment {
                     metadata: ["service": "\(workload.service)", "cgroup": "\(workload.cgroup)", "ended_connections": "\(ended)"])
             }
         } catch { throw EnrolmentFailure(error) }
+        resting.remove(workload)
         enrolled[workload] = EnrolledWorkload(
             id: id, workload: workload, service: service, cgroup: cgroup, namespace: home.index, addresses: home.addresses,
             permissive: wanted.permissive)
@@ -183,6 +234,16 @@ package actor Enrolment {
             throw SystemError("find its network namespace: it has no process", code: ESRCH, subject: directory)
         }
         return "/proc/\(process)/ns/net"
+    }
+
+    /// Its cgroup is gone, and the registry still has it. In the node's namespace its guard and its listeners stay, for the next one.
+    private func rest(_ workload: Workload) {
+        guard workload.sharesNodeNamespace, let entry = enrolled.removeValue(forKey: workload) else { return withdraw(workload) }
+        resting.insert(workload)
+        // Before the old cgroup goes, so that what its number stands for is kept.
+        if let next = try? ControlGroup.id(ofDirectory: directory(of: workload)) { capture.adopt(cgroup: next) }
+        try? capture.removeWorkload(cgroup: entry.cgroup, isGone: true)
+        log.info("workload rests", metadata: ["service": "\(workload.service)", "cgroup": "\(workload.cgroup)"])
     }
 
     /// The cgroup is forgotten first, so that it is closed from then on.

@@ -16,12 +16,12 @@ enum KernelObjects {
     }
 
     private static func isComplete(_ directory: String) -> Bool {
-        ["capture.bpf.o", "guard.bpf.o"].allSatisfy { access(directory + "/" + $0, R_OK) == 0 }
+        ["capture.bpf.o", "guard.bpf.o", "closure.bpf.o", "veth.bpf.o"].allSatisfy { access(directory + "/" + $0, R_OK) == 0 }
     }
 
     private static func missing(in directories: [String]) -> StartFailure {
         StartFailure(
-            code: "kernel_objects", what: "capture.bpf.o and guard.bpf.o are not in \(directories.joined(separator: " or "))",
+            code: "kernel_objects", what: "capture.bpf.o, guard.bpf.o, closure.bpf.o and veth.bpf.o are not all in \(directories.joined(separator: " or "))",
             advice: "build them with `make bpf`, install them, or set capture.objects")
     }
 

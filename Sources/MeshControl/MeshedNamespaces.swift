@@ -30,6 +30,8 @@ struct MeshedNamespaces {
     /// Of the daemon before this one, by cookie: connections that wait were captured under these indices.
     private var remembered: [UInt64: NamespaceIndex]
     private var entries: [NetworkNamespace.Identity: Entry] = [:]
+    /// Devices that lead past the filter, for each namespace that has any.
+    private(set) var unfiltered: [NamespaceIndex: String] = [:]
     private var freeIndices: [UInt32] = []
     private var nextIndex: UInt32 = 1
 
@@ -67,6 +69,7 @@ struct MeshedNamespaces {
                 try changeGuard(namespace, entry.index, occupant)
                 entry.permissive = occupant.permissive
             }
+            try filter(namespace, entry.index, occupant)
             entry.workloads.insert(occupant.workload)
             entries[identity] = entry
             return entry
@@ -128,17 +131,19 @@ struct MeshedNamespaces {
         dataPlane.release(index)
         names.release(index)
         capture.unguard(index)
+        unfiltered[index] = nil
         if index != .node { freeIndices.append(index.rawValue) }
     }
 
     /// The guard comes before the listeners: there is no moment in which the namespace is served but open.
-    private func ready(
+    private mutating func ready(
         _ namespace: borrowing NetworkNamespace, _ index: NamespaceIndex, _ cookie: UInt64, _ occupant: Occupant
     ) throws(SystemError) -> Entry {
         do throws(KernelError) {
             try Capture.prepareNamespace(namespace)
         } catch { throw SystemError(error.operation, code: error.code) }
         try changeGuard(namespace, index, occupant)
+        try filter(namespace, index, occupant)
         let sockets = try NamespaceSockets.open(in: namespace, cookie: cookie, kept: kept)
         let addresses = sockets.addresses
         do throws(KernelError) {
@@ -150,6 +155,17 @@ struct MeshedNamespaces {
         sockets.handOver(to: dataPlane, as: index, namespace: try namespace.duplicate())
         return Entry(
             index: index, cookie: cookie, addresses: addresses, workloads: [], permissive: occupant.permissive, taken: taken)
+    }
+
+    /// What leaves a pod is filtered at the host's end of its devices, before the pod is served.
+    private mutating func filter(
+        _ namespace: borrowing NetworkNamespace, _ index: NamespaceIndex, _ occupant: Occupant
+    ) throws(SystemError) {
+        guard index != .node else { return }
+        do throws(KernelError) {
+            let devices = try capture.filterDevices(of: namespace, index: index)
+            unfiltered[index] = devices.isEmpty ? nil : "\(occupant.workload.cgroup): \(devices.joined(separator: ", "))"
+        } catch { throw SystemError(error.operation, code: error.code, subject: error.log) }
     }
 
     private func changeGuard(

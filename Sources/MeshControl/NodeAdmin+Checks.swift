@@ -11,7 +11,7 @@ extension NodeAdmin {
         let authority = await parts.authority?.check()
         return [
             checkState(), checkPins(), await checkCertificates(), await checkWorkloads(), checkDocuments(), checkDescriptors(),
-            checkTables(), checkClock(), parts.clock.check(),
+            checkTables(), checkClock(), parts.clock.check(), await checkClosure(), await checkDevices(), await checkPowers(),
         ] + [authority].compactMap(\.self)
             + (parts.sharedLimits.map { [$0.check] } ?? []) + (await checkSPIFFE()) + checkHealth() + checkNames()
             + (await checkRegistry()) + (await checkPeers())

@@ -76,7 +76,11 @@ struct NodeParts {
         }
         resolvers = NodeResolvers(configuration, names: names, log: log)
         enrolment = Enrolment(
-            capture: capture, dataPlane: dataPlane, names: names, kept: kept, cgroupRoot: mount, log: log)
+            capture: capture, dataPlane: dataPlane, names: names, kept: kept,
+            closed: ClosedCgroups(
+                capture: capture, root: mount, configured: configuration.capture.closed,
+                memory: ClosedPaths(file: configuration.closedPathsFile)),
+            cgroupRoot: mount, log: log)
         workloadAPI = WorkloadAPI(configuration, source: source, enrolment: enrolment, log: log)
         let addresses = VirtualAddresses(
             file: configuration.stateDirectory + "/virtual-addresses.json", v4: configuration.dns.virtualV4,
@@ -111,7 +115,7 @@ struct NodeParts {
         flowLog.stop()
     }
 
-    private static func cgroupMount() throws(StartFailure) -> String {
+    static func cgroupMount() throws(StartFailure) -> String {
         guard let mount = ControlGroup.mountPoint() else {
             throw StartFailure(
                 code: "cgroup", what: "cgroup v2 is not mounted", advice: "mount it: mount -t cgroup2 none /sys/fs/cgroup/unified")
@@ -140,11 +144,7 @@ struct NodeParts {
     private static func attach(
         _ configuration: NodeConfiguration, mount: String, _ numbers: ServiceNumbers, _ kept: KeptSockets
     ) throws(StartFailure) -> Capture {
-        let objects = try KernelObjects.directory(configured: configuration.capture.objects)
-        let own = try daemonCgroup(configuration)
-        let options = CaptureOptions(
-            objectDirectory: objects, cgroup: mount + configuration.capture.cgroup, daemonCgroup: mount + own,
-            pinDirectory: configuration.capture.pins, unknownWorkloads: configuration.capture.unknown == .refuse ? .refuse : .pass)
+        let options = try captureOptions(configuration, mount: mount)
         do throws(KernelError) {
             let liveness = kept.take(KeptSockets.liveness) { !$0.isStream }
             let isNew = liveness == nil
@@ -154,6 +154,7 @@ struct NodeParts {
             numbers.startAnew()
             try capture.reconcile(verdicts: [:])
             try capture.reconcile(localEndpoints: [:])
+            try capture.forgetIdentitiesOfPaths()
             return capture
         } catch {
             throw StartFailure(
@@ -161,6 +162,13 @@ struct NodeParts {
                 what: "\(error.operation): \(String(cString: strerror(error.code)))\(error.log.isEmpty ? "" : "\n\(error.log)")",
                 advice: error.advice)
         }
+    }
+
+    static func captureOptions(_ configuration: NodeConfiguration, mount: String) throws(StartFailure) -> CaptureOptions {
+        CaptureOptions(
+            objectDirectory: try KernelObjects.directory(configured: configuration.capture.objects),
+            cgroup: mount + configuration.capture.cgroup, daemonCgroup: mount + (try daemonCgroup(configuration)),
+            pinDirectory: configuration.capture.pins, unknownWorkloads: configuration.capture.unknown == .refuse ? .refuse : .pass)
     }
 
     /// The daemon is exempt by its cgroup: it must be one of its own.

@@ -4,7 +4,7 @@ internal import Foundation
 package struct Binaries: Codable, Sendable {
     package var daemon: String
     package var control: String
-    /// The directory of capture.bpf.o and guard.bpf.o.
+    /// The directory of the kernel programs.
     package var objects: String
 
     /// The load generator, which lies beside the daemon.

@@ -18,6 +18,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
     case notRunning = 13
     case leak = 14
     case wrongListener = 15
+    case unreadablePacket = 16
 
     case noCertificate = 64
     case peerUnverified = 65
@@ -71,6 +72,7 @@ package enum DenialReason: UInt8, Sendable, BitwiseCopyable, CaseIterable, Custo
         case .notRunning: "daemon_not_running"
         case .leak: "leak_stopped"
         case .wrongListener: "wrong_listener"
+        case .unreadablePacket: "unreadable_packet"
         case .noCertificate: "no_certificate"
         case .peerUnverified: "peer_unverified"
         case .peerIdentity: "peer_identity"

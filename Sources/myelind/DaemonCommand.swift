@@ -28,6 +28,9 @@ struct DaemonCommand: AsyncParsableCommand {
     @Flag(help: "Detach everything from the kernel and end: traffic is no longer captured.")
     var uninstall = false
 
+    @Flag(help: "Close what `capture.closed` and the registry name, and end: run at a boot, before anything has a network.")
+    var close = false
+
     func run() async throws {
         let configuration: NodeConfiguration
         do throws(DocumentErrors) {
@@ -41,7 +44,15 @@ struct DaemonCommand: AsyncParsableCommand {
             Uninstall.run(configuration)
             return
         }
+        if close { return try close(configuration) }
         try await serve(configuration)
+    }
+
+    private func close(_ configuration: NodeConfiguration) throws {
+        do throws(StartFailure) { print(try Closing.run(configuration)) } catch {
+            Self.complain("\(error.what); \(error.advice)")
+            throw ExitCode.failure
+        }
     }
 
     private func check(_ configuration: NodeConfiguration) throws {

@@ -30,7 +30,7 @@ import Testing
             trust_domain: daarion.city
             aliases: {agent: agent-orchestrator}
             workers: 3
-            capture: {cgroup: /kubepods, daemon_cgroup: /myelin, unknown: pass, direct: false, objects: /opt/o}
+            capture: {cgroup: /kubepods, daemon_cgroup: /myelin, unknown: pass, closed: [/kubepods, /a.slice/], direct: false, objects: /opt/o}
             tunnel: {port: 15009, keepalive: 20s, connect_timeout: 500ms}
             dns: {domain: mesh.local, upstream: [10.0.0.2, "[fd00::2]:5353"], virtual_v4: 240.0.0.0/12, view: callable, single_labels: forward,
                   timeout: 2s, trust_ad: true, resolv_conf: /run/r, foreign: audit, cache: {megabytes: 3, stale: 90m}}
@@ -52,6 +52,7 @@ import Testing
         #expect(second.spiffe.workloadSocket == "/run/spiffe/w.sock" && second.spiffe.agentSocket == nil)
         #expect(second.limits.redis?.usesTLS == true && second.limits.username == "u" && second.limits.passwordFile == "/p")
         #expect(second.limits.authorityFile == "/c" && second.limits.timeout == .milliseconds(50) && second.limits.unavailable == .refuse)
+        #expect(second.capture.closed == ["/kubepods", "/a.slice"])
         #expect(second.capture.unknown == .pass && second.log.access == "" && second.tunnel.connectTimeout == .milliseconds(500))
     }
 

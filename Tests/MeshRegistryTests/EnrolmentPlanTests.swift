@@ -65,6 +65,7 @@ import Testing
         #expect(dropIn.path == "/etc/systemd/system/wallet.service.d/50-myelin.conf")
         #expect(dropIn.text.contains("After=myelind.service"))
         #expect(dropIn.text.contains("ExecStartPre=!/usr/bin/myelinctl await --timeout 30 /system.slice/wallet.service\n"))
+        #expect(dropIn.text.contains("Requires=myelin-closed.service\nAfter=myelin-closed.service\n"))
         // Nothing was written.
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory).isEmpty)
     }
@@ -102,6 +103,20 @@ import Testing
         #expect(plan.files[0].text.contains("/meshed.slice/wallet.service"))
         #expect(plan.files[1].text.contains("[Service]\nSlice=meshed.slice\n"))
         #expect(plan.remarks.contains { $0.contains("restart wallet.service") })
+    }
+
+    @Test func rightsThatLeadOutOfTheMeshAreTakenAway() throws {
+        let text = try #require(EnrolmentPlan(request(), UnitFacts(Self.running), place(knowsNode: true)).files.last).text
+        #expect(text.contains("\nCapabilityBoundingSet=~CAP_NET_ADMIN CAP_NET_RAW CAP_SYS_ADMIN CAP_BPF "))
+        #expect(text.contains("\nRestrictAddressFamilies=~AF_PACKET AF_XDP AF_KEY\n") && text.contains("\nProtectControlGroups=yes\n"))
+        var kept = try request()
+        kept.keptCapabilities = ["NET_RAW"]
+        kept.writesCgroups = true
+        let plan = try EnrolmentPlan(kept, UnitFacts(Self.running), place(knowsNode: true))
+        let other = try #require(plan.files.last).text
+        #expect(other.contains("~CAP_NET_ADMIN CAP_SYS_ADMIN") && !other.contains("NET_RAW") && !other.contains("AF_PACKET"))
+        #expect(!other.contains("ProtectControlGroups"))
+        #expect(plan.remarks.contains { $0.contains("keeps NET_RAW") })
     }
 
     @Test func whatCannotBeIsRefused() throws {

@@ -12,9 +12,23 @@
 struct identity {
 	struct myelin_workload *who; /* NULL: not known */
 	__u64 cgroup;
+	__u32 closed; /* not known, and below a cgroup where nobody unknown may do anything */
 };
 
 inline_always int is_meshed(const struct myelin_workload *who) { return who && !(who->flags & MYELIN_WORKLOAD_EXEMPT); }
+
+/* Takes what `workloads` says of a cgroup; 0 when it says nothing. */
+inline_always int take_entry(struct identity *found, __u64 id)
+{
+	struct myelin_workload *who = bpf_map_lookup_elem(&workloads, &id);
+
+	if (!who)
+		return 0;
+	found->cgroup = id;
+	found->closed = (who->flags & MYELIN_WORKLOAD_CLOSED) != 0;
+	found->who = found->closed ? 0 : who;
+	return 1;
+}
 
 /* The deepest known cgroup above the calling process. */
 inline_always struct identity current_identity(void)
@@ -23,21 +37,12 @@ inline_always struct identity current_identity(void)
 	__u64 id = bpf_get_current_cgroup_id();
 
 	found.cgroup = id;
-	found.who = bpf_map_lookup_elem(&workloads, &id);
-	if (found.who)
+	if (take_entry(&found, id))
 		return found;
 	for (int level = MYELIN_MAX_CGROUP_LEVEL; level > 0; level--) {
-		struct myelin_workload *who;
-
 		id = bpf_get_current_ancestor_cgroup_id(level);
-		if (!id)
-			continue;
-		who = bpf_map_lookup_elem(&workloads, &id);
-		if (who) {
-			found.who = who;
-			found.cgroup = id;
+		if (id && take_entry(&found, id))
 			return found;
-		}
 	}
 	return found;
 }
@@ -63,7 +68,7 @@ inline_always int is_exempt(const struct identity *id)
 {
 	if (id->who)
 		return id->who->flags & MYELIN_WORKLOAD_EXEMPT;
-	return !constants.refuse_unknown;
+	return !constants.refuse_unknown && !id->closed;
 }
 
 #endif

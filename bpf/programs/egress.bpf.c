@@ -7,18 +7,20 @@
 #include "../lib/liveness.h"
 #include "../lib/packet.h"
 
-inline_always void report_leak(const struct identity *id, const struct packet *p)
+inline_always void report_leak(const struct identity *id, const struct packet *p, __u32 reason)
 {
 	struct myelin_event *event;
 
 	count(MYELIN_COUNTER_LEAKS);
-	event = begin_event(MYELIN_EVENT_DENIED_OUTBOUND, MYELIN_REASON_LEAK);
+	event = begin_event(MYELIN_EVENT_DENIED_OUTBOUND, reason);
 	if (!event)
 		return;
 	event->cgroup = id->cgroup;
-	event->source_workload = id->who->workload;
-	event->source_service = id->who->service;
-	event->netns = id->who->netns;
+	if (id->who) {
+		event->source_workload = id->who->workload;
+		event->source_service = id->who->service;
+		event->netns = id->who->netns;
+	}
 	event->protocol = p->protocol;
 	event->source = p->source.value;
 	event->destination = p->destination.value;
@@ -28,11 +30,14 @@ inline_always void report_leak(const struct identity *id, const struct packet *p
 
 inline_always int drop_leak(struct __sk_buff *skb, const struct identity *id)
 {
+	__u32 reason = MYELIN_REASON_UNREADABLE_PACKET;
 	struct packet p = {0};
 
-	if (read_packet(skb, &p))
+	if (read_packet(skb, &p)) {
+		reason = id->who ? MYELIN_REASON_LEAK : MYELIN_REASON_UNKNOWN_WORKLOAD;
 		read_ports(skb, &p);
-	report_leak(id, &p);
+	}
+	report_leak(id, &p, reason);
 	return REFUSE;
 }
 
@@ -42,6 +47,8 @@ inline_always int judge_unmarked(struct __sk_buff *skb, struct bpf_sock *sk, con
 	struct identity id = packet_identity(sk, state);
 	struct packet p = {0};
 
+	if (id.closed)
+		return drop_leak(skb, &id);
 	if (!is_meshed(id.who))
 		return PASS;
 	/* Answers of a listener to a SYN that the guard let pass. */
@@ -80,6 +87,16 @@ inline_always int judge_direct(struct __sk_buff *skb, struct bpf_sock *sk, const
 	return id.who ? drop_leak(skb, &id) : REFUSE;
 }
 
+/* Accepted because the guard is permissive: it answers its caller and nobody else, whatever IP_OPTIONS says. */
+inline_always int judge_plaintext(struct __sk_buff *skb, struct bpf_sock *sk, const struct socket_state *state)
+{
+	struct identity id = packet_identity(sk, state);
+
+	if (!is_meshed(id.who) || keeps_to_flow(skb, state))
+		return PASS;
+	return drop_leak(skb, &id);
+}
+
 /* Not even a source route leads it off the machine. */
 inline_always int judge_loopback(struct __sk_buff *skb, struct bpf_sock *sk, const struct socket_state *state)
 {
@@ -114,6 +131,8 @@ int egress(struct __sk_buff *skb)
 	case KIND_DIRECT:
 	case KIND_DIRECT_INBOUND:
 		return judge_direct(skb, sk, state);
+	case KIND_PLAINTEXT:
+		return judge_plaintext(skb, sk, state);
 	default:
 		return PASS;
 	}

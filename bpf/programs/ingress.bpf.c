@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * cgroup_skb/ingress: the backstop of the guards. A SYN for a meshed listener must be vouched for; datagrams come over loopback only.
+ * It is the socket that says what it speaks: the headers of a packet only say where its transport begins.
  * What it drops times out, so the guard, which resets, should have seen it before.
  */
 #include "../lib/events.h"
@@ -16,8 +17,10 @@ inline_always void report_stray(const struct identity *id, const struct packet *
 	if (!event)
 		return;
 	event->cgroup = id->cgroup;
-	event->destination_service = id->who->service;
-	event->netns = id->who->netns;
+	if (id->who) {
+		event->destination_service = id->who->service;
+		event->netns = id->who->netns;
+	}
 	event->protocol = p->protocol;
 	event->source = p->source.value;
 	event->destination = p->destination.value;
@@ -47,26 +50,56 @@ inline_always int judge_syn(struct __sk_buff *skb, const struct identity *id, co
 	return REFUSE;
 }
 
+inline_always int refuse(const struct identity *id, const struct packet *p, __u32 reason)
+{
+	report_stray(id, p, reason);
+	return REFUSE;
+}
+
+/* A packet for a socket that no plain connection needs it for: only a socket of the mesh, or of a closed cgroup, concerns us. */
+inline_always int judge_stray(struct __sk_buff *skb, struct bpf_sock *sk, int readable)
+{
+	struct identity id = packet_identity(sk, bpf_sk_storage_get(&sockets, sk, 0, 0));
+	__u32 protocol = sk->protocol;
+	struct packet p = {0};
+
+	if (!is_meshed(id.who) && !id.closed)
+		return PASS;
+	if (!read_packet(skb, &p) || !readable || p.protocol != protocol || !read_ports(skb, &p)) {
+		p.protocol = protocol;
+		return refuse(&id, &p, protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? MYELIN_REASON_UNREADABLE_PACKET
+											   : MYELIN_REASON_SOCKET_KIND);
+	}
+	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		return refuse(&id, &p, MYELIN_REASON_SOCKET_KIND);
+	if (!id.who)
+		return refuse(&id, &p, MYELIN_REASON_UNKNOWN_WORKLOAD);
+	if (protocol == IPPROTO_UDP)
+		return refuse(&id, &p, MYELIN_REASON_UDP);
+	return judge_syn(skb, &id, &p);
+}
+
 SEC("cgroup_skb/ingress")
 int ingress(struct __sk_buff *skb)
 {
 	struct bpf_sock *sk = skb->sk;
-	__u32 protocol, transport;
-	struct packet p = {0};
-	struct identity id;
+	__u32 protocol = 0, transport = 0;
+	int readable, flags;
 
-	if (!sk || !read_transport(skb, &protocol, &transport))
-		return PASS;
-	if (protocol == IPPROTO_TCP ? !is_syn(skb, transport) : protocol != IPPROTO_UDP || skb->ifindex == LOOPBACK_IFINDEX)
+	if (!sk)
 		return PASS;
 	sk = bpf_sk_fullsock(sk);
-	if (!sk || !read_packet(skb, &p) || !read_ports(skb, &p))
+	if (!sk)
 		return PASS;
-	id = packet_identity(sk, bpf_sk_storage_get(&sockets, sk, 0, 0));
-	if (!is_meshed(id.who))
+	/* A socket's own loopback is free of the mesh. */
+	if (sk->protocol == IPPROTO_UDP && skb->ifindex == LOOPBACK_IFINDEX)
 		return PASS;
-	if (protocol == IPPROTO_TCP)
-		return judge_syn(skb, &id, &p);
-	report_stray(&id, &p, MYELIN_REASON_UDP);
-	return REFUSE;
+	readable = read_transport(skb, &protocol, &transport) && protocol == sk->protocol;
+	if (readable && protocol == IPPROTO_TCP) {
+		flags = tcp_flags(skb, transport);
+		if (flags >= 0 && !is_syn(flags))
+			return PASS;
+		readable = flags >= 0;
+	}
+	return judge_stray(skb, sk, readable);
 }

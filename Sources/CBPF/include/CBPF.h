@@ -23,6 +23,16 @@ int cbpf_link_namespace(int program, int netns);
 /* The cgroup id that a cgroup link is attached to, the inode of a namespace link's namespace; 0 when it is gone, -errno on error. */
 long long cbpf_link_target(int link);
 
+/* Attaches a program of type tp_btf to the tracepoint that it names; a descriptor, or -errno. */
+int cbpf_link_tracepoint(int program);
+
+/*
+ * Our filter on a device of the calling thread's namespace, on packets that come out of the device or, `leaving`, that are sent to it. It
+ * takes the place of one of ours that is there. 0, or -errno.
+ */
+int cbpf_tc_attach(int device, int leaving, int program);
+int cbpf_tc_detach(int device, int leaving);
+
 int cbpf_mount_bpffs(const char *path);
 int cbpf_is_bpffs(const char *path);
 

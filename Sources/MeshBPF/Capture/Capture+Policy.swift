@@ -4,7 +4,7 @@ package import MeshTypes
 extension Capture {
     /// The DNS slots of the workload that the cgroup was before are forgotten.
     package func setWorkload(cgroup id: UInt64, _ entry: WorkloadEntry) throws(KernelError) {
-        let previous = maps.workloads.entries[id]?.workload
+        let previous = maps.workloads.entry(id).flatMap { $0.isClosed ? nil : $0.workload }
         try maps.workloads.set(id, entry)
         if !entry.exempt { try maps.former.set(id, entry.service) }
         try divideShares()
@@ -15,15 +15,15 @@ extension Capture {
     ///
     /// - Parameter isGone: the cgroup exists no more. Listeners that its processes left to their successors are the service's still.
     package func removeWorkload(cgroup id: UInt64, isGone: Bool = false) throws(KernelError) {
-        guard let entry = maps.workloads.entries[id], !entry.isDaemon else { return }
+        guard let entry = maps.workloads.entry(id), !entry.isDaemon else { return }
         try maps.workloads.remove(id)
         if !isGone { try maps.former.remove(id) }
         try divideShares()
         try forgetSlotsUnlessUsed(of: entry.workload)
     }
 
-    /// Those of a daemon before this one included; without the daemon itself.
-    package func workloads() -> [UInt64: WorkloadEntry] { maps.workloads.entries.filter { !$0.value.isDaemon } }
+    /// Those of a daemon before this one included; without the daemon itself and without closed cgroups.
+    package func workloads() -> [UInt64: WorkloadEntry] { maps.workloads.entries.filter { !$0.value.isDaemon && !$0.value.isClosed } }
 
     package func reconcile(destinations: [SocketAddress: DestinationEntry]) throws(KernelError) {
         try maps.destinations.reconcile(destinations)

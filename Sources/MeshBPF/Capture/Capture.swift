@@ -16,7 +16,11 @@ package final class Capture: Sendable {
     let pins: PinLayout
     let maps: CaptureMaps
     let events: EventRing
+    /// Why the kernel programs do not see new cgroups, if so: the daemon's survey finds them then.
+    package let watchFailure: KernelError?
     let guards: Mutex<[NamespaceIndex: GuardedNamespace]>
+    /// The devices that this daemon filters.
+    let filtered: Mutex<[DeviceIndex: NamespaceIndex]>
     let liveness: LivenessSocket
 
     /// Loads the programs, takes over what is pinned (each link's program is swapped in place), attaches the rest.
@@ -37,19 +41,30 @@ package final class Capture: Sendable {
         let maps = try CaptureMaps(object)
         try enterDaemon(options.daemonCgroup, in: maps)
         let tookOver = try link(object, options, pins)
+        let watchFailure = watch(options, pins)
         pins.removeOtherVersions()
-        return try Capture(options: options, pins: pins, maps: maps, tookOver: tookOver, liveness: liveness)
+        return try Capture(options: options, pins: pins, maps: maps, tookOver: tookOver, watchFailure: watchFailure, liveness: liveness)
+    }
+
+    private static func watch(_ options: CaptureOptions, _ pins: PinLayout) -> KernelError? {
+        do throws(KernelError) {
+            try CgroupWatch.install(options, pins)
+            return nil
+        } catch { return error }
     }
 
     private init(
-        options: CaptureOptions, pins: PinLayout, maps: CaptureMaps, tookOver: Bool, liveness kept: consuming FileDescriptor?
+        options: CaptureOptions, pins: PinLayout, maps: CaptureMaps, tookOver: Bool, watchFailure: KernelError?,
+        liveness kept: consuming FileDescriptor?
     ) throws(KernelError) {
         self.options = options
         self.pins = pins
         self.tookOver = tookOver
         events = try EventRing(map: maps.events)
         liveness = try LivenessSocket(kept)
+        self.watchFailure = watchFailure
         guards = Mutex([:])
+        filtered = Mutex([:])
         KernelMap<RawFlowKey, RawFlow>(name: "deliveries", descriptor: maps.deliveries).clear()
         self.maps = maps
     }
@@ -100,5 +115,8 @@ package final class Capture: Sendable {
     package static let maximumLocalEndpoints = Int(MYELIN_MAX_LOCAL_ENDPOINTS)
 
     /// Detaches everything and removes the pins, those of other versions too: from now on traffic is not captured (uninstall).
-    package static func remove(pinDirectory: String) { PinLayout.removeTree(pinDirectory) }
+    package static func remove(pinDirectory: String) {
+        VethFilter.removeAll(PinLayout(directory: pinDirectory))
+        PinLayout.removeTree(pinDirectory)
+    }
 }

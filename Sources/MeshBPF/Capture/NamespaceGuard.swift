@@ -53,6 +53,7 @@ extension Capture {
             var cookie = cookie
             bpf_map_delete_elem(maps.guarded, &cookie)
         }
+        unfilter(index)
         var free = myelin_namespace()
         var key = index.rawValue
         bpf_map_update_elem(maps.namespaces, &key, &free, 0)
@@ -131,5 +132,6 @@ extension Capture {
         var key = index.rawValue
         let result = bpf_map_update_elem(maps.namespaces, &key, &raw, 0)
         if result != 0 { throw KernelError("write map namespaces", code: -result) }
+        if case .pod = kind { try maps.pods.set(surveyed.cookie, NamespaceNumber(raw: index.rawValue)) }
     }
 }

@@ -27,7 +27,7 @@ extension Capture {
     }
 
     func share() -> myelin_share {
-        let workloads = maps.workloads.entries.values.filter { !$0.exempt }.map(\.workload)
+        let workloads = maps.workloads.entries.values.filter { !$0.exempt && !$0.isClosed }.map(\.workload)
         let number = UInt32(max(1, Set(workloads).count))
         let guaranteed = UInt32(MYELIN_MAX_FLOWS) / 2 / number
         return myelin_share(guaranteed: guaranteed, common: UInt32(MYELIN_MAX_FLOWS) - guaranteed * number)

@@ -9,6 +9,10 @@ struct CaptureMaps: Sendable {
     let verdicts: ReconciledMap<VerdictKey, Verdict>
     let localEndpoints: ReconciledMap<ServiceID, LocalEndpoints>
     let nodePorts: ReconciledMap<NodePort, PortOwner>
+    let knownPaths: ReconciledMap<CgroupPath, KnownCgroup>
+    let veths: KernelMap<DeviceIndex, FilteredVeth>
+    /// By the cookie of the namespace.
+    let pods: KernelMap<UInt64, NamespaceNumber>
     let dnsSlots: KernelMap<DNSSlotNumber, DNSSlot>
     let dnsServers: KernelMap<DNSServerKey, DNSSlotNumber>
     let dnsCounts: KernelMap<DNSWorkload, DNSSlotNumber>
@@ -42,6 +46,9 @@ struct CaptureMaps: Sendable {
         verdicts = ReconciledMap(try table("verdicts"))
         localEndpoints = ReconciledMap(try table("local_endpoints"))
         nodePorts = ReconciledMap(try table("node_ports"))
+        knownPaths = ReconciledMap(try table("known_paths"))
+        veths = try table("veths")
+        pods = try table("pods")
         dnsSlots = try table("dns_slots")
         dnsServers = try table("dns_servers")
         dnsCounts = try table("dns_counts")

@@ -76,6 +76,17 @@ final class ReconciledMap<Key: KernelLayout, Value: KernelLayout>: Sendable {
     var count: Int { written.withLock { $0.count } }
     var entries: [Key: Value] { written.withLock { $0 } }
 
+    /// What was written under a key.
+    func entry(_ key: Key) -> Value? { written.withLock { $0[key] } }
+
+    /// What the map has under a key, whoever wrote it.
+    func value(_ key: Key) -> Value? { map.value(key) }
+
+    /// Takes what the kernel wrote under a key for written.
+    func adopt(_ key: Key) {
+        written.withLock { $0[key] = map.value(key) }
+    }
+
     func set(_ key: Key, _ value: Value) throws(KernelError) {
         try written.withLock { (known) throws(KernelError) in
             if known[key] == value { return }

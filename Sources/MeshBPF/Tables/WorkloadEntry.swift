@@ -14,6 +14,8 @@ package struct WorkloadEntry: KernelLayout {
     package var permissive: Bool
     /// The daemon's own cgroup, entered by `Capture.attach`.
     let isDaemon: Bool
+    /// Nobody: see `closed`.
+    var isClosed = false
 
     package init(
         workload: WorkloadID, service: ServiceID, namespace: NamespaceIndex, sharesNodeNamespace: Bool = false,
@@ -41,12 +43,20 @@ package struct WorkloadEntry: KernelLayout {
         workload: .none, service: .none, namespace: .node, sharesNodeNamespace: true, exempt: true, permissive: false,
         isDaemon: true)
 
+    /// Refuses every process below the cgroup that has no deeper entry, whatever becomes of unknown ones elsewhere.
+    package static let closed: WorkloadEntry = {
+        var entry = WorkloadEntry(workload: .none, service: .none, namespace: .node)
+        entry.isClosed = true
+        return entry
+    }()
+
     var raw: myelin_workload {
         var flags: UInt32 = 0
         if sharesNodeNamespace { flags |= UInt32(MYELIN_WORKLOAD_HOST_NETNS) }
         if exempt { flags |= UInt32(MYELIN_WORKLOAD_EXEMPT) }
         if permissive { flags |= UInt32(MYELIN_WORKLOAD_PERMISSIVE) }
         if isDaemon { flags |= UInt32(MYELIN_WORKLOAD_DAEMON) }
+        if isClosed { flags |= UInt32(MYELIN_WORKLOAD_CLOSED) }
         return myelin_workload(
             workload: workload.rawValue, service: service.rawValue, flags: flags, netns: namespace.rawValue)
     }
@@ -58,5 +68,6 @@ package struct WorkloadEntry: KernelLayout {
             namespace: NamespaceIndex(rawValue: raw.netns), sharesNodeNamespace: has(MYELIN_WORKLOAD_HOST_NETNS),
             exempt: has(MYELIN_WORKLOAD_EXEMPT), permissive: has(MYELIN_WORKLOAD_PERMISSIVE),
             isDaemon: has(MYELIN_WORKLOAD_DAEMON))
+        isClosed = has(MYELIN_WORKLOAD_CLOSED)
     }
 }

@@ -13,6 +13,7 @@ extension NodeConfiguration {
             "capture:",
             "  cgroup: \(quoted(capture.cgroup))",
             "  unknown: \(capture.unknown.rawValue)",
+            "  closed: [\(capture.closed.map(quoted).joined(separator: ", "))]",
             "  pins: \(quoted(capture.pins))",
             "  direct: \(capture.direct)",
         ]

@@ -44,6 +44,8 @@ package struct NodeConfiguration: Sendable {
         package var daemonCgroup: String?
         /// What becomes of traffic of processes without an identity.
         package var unknown = Unknown.refuse
+        /// Below these cgroups nobody unknown passes, whatever `unknown` says.
+        package var closed = ["/meshed.slice"]
         package var pins = "/sys/fs/bpf/myelin"
         /// Holds the kernel programs; nil: beside the executable, else `/usr/lib/myelin`.
         package var objects: String?

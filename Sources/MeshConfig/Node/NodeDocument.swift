@@ -93,14 +93,25 @@ enum NodeDocument {
     }
 
     private static func read(_ capture: inout NodeConfiguration.Capture, _ value: DocumentValue) {
-        let keys = ["cgroup", "daemon_cgroup", "unknown", "pins", "objects", "direct"]
+        let keys = ["cgroup", "daemon_cgroup", "unknown", "closed", "pins", "objects", "direct"]
         guard let mapping = value.mapping(keys: keys) else { return }
         set(&capture.cgroup, mapping["cgroup"]?.absolutePath())
         capture.daemonCgroup = mapping["daemon_cgroup"]?.absolutePath()
         set(&capture.unknown, mapping["unknown"]?.choice(NodeConfiguration.Capture.Unknown.self))
+        set(&capture.closed, mapping["closed"]?.list().map(closed))
         set(&capture.pins, mapping["pins"]?.absolutePath())
         capture.objects = mapping["objects"]?.absolutePath()
         set(&capture.direct, mapping["direct"]?.bool())
+    }
+
+    /// The root cannot be closed: a node whose own programs may say nothing is what `unknown: refuse` is for.
+    private static func closed(_ values: [DocumentValue]) -> [String] {
+        values.compactMap { value in
+            guard let path = value.absolutePath() else { return nil }
+            let parts = path.split(separator: "/")
+            if parts.isEmpty { value.report("would close the whole node", "write `unknown: refuse` for that") }
+            return "/" + parts.joined(separator: "/")
+        }
     }
 
     private static func read(_ tunnel: inout NodeConfiguration.Tunnel, _ value: DocumentValue) {

@@ -48,6 +48,7 @@ struct NodeDocuments {
               cgroup: \(below(node.cgroup))
               daemon_cgroup: \(below(node.daemonCgroup))
               unknown: \(node.unknown)
+              closed: [\(node.closed.map { below(node.cgroup) + $0 }.joined(separator: ", "))]
               direct: \(node.direct)
               pins: \(node.pins)
               objects: \(binaries.objects)

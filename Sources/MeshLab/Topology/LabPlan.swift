@@ -16,8 +16,8 @@ package struct LabPlan: Sendable {
             LabNode(
                 name: node.name, zone: node.zone, region: node.region, number: position + 1, namespace: places.prefix + node.name,
                 directory: places.directory + "/" + node.name, cgroup: places.cgroup + "/" + node.name,
-                pins: places.pins + "/" + node.name, workers: node.workers, direct: node.direct,
-                logsAccess: node.logsAccess, unknown: node.unknown, names: node.names, agent: node.agent, registry: node.registry,
+                pins: places.pins + "/" + node.name, workers: node.workers, direct: node.direct, unknown: node.unknown, closed: node.closed,
+                logsAccess: node.logsAccess, names: node.names, agent: node.agent, registry: node.registry,
                 extraConfiguration: node.extraConfiguration)
         }
         var pods: [String: Int] = [:]

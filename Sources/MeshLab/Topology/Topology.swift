@@ -36,9 +36,10 @@ package struct Topology: Codable, Sendable {
         package var workers = 2
         /// `capture.direct`: permitted connections within the node go without the daemon.
         package var direct = true
-        package var logsAccess = true
-        /// `capture.unknown`: what becomes of processes in captured cgroups that no registry names.
+        /// `capture.unknown` and `capture.closed`, the latter below the laboratory's cgroup of the node.
         package var unknown = "refuse"
+        package var closed: [String] = []
+        package var logsAccess = true
         /// The socket of a SPIFFE agent that gives the node its SVIDs; nil: the laboratory's own authority does.
         package var agent: String?
         /// Keys of `dns:` beside the domain.

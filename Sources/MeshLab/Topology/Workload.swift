@@ -35,8 +35,9 @@ package struct LabNode: Sendable, Hashable {
     package let pins: String
     package let workers: Int
     package let direct: Bool
+    package let unknown: String
+    package let closed: [String]
     package let logsAccess: Bool
-    let unknown: String
     let names: String
     package let agent: String?
     let registry: Topology.Node.Registry

@@ -84,9 +84,10 @@ package struct EnrolmentPlan: Sendable {
     private func dropIn(_ request: EnrolmentRequest, _ place: EnrolmentPlace, _ cgroup: String) -> PlannedFile {
         var lines = [
             "# Written by `myelinctl enrol \(request.unit.text)`; `myelinctl withdraw \(request.unit.text)` removes it.", "[Unit]",
-            "Wants=myelind.service", "After=myelind.service", "",
+            "Wants=myelind.service", "After=myelind.service",
+            "# From the boot on: until it is captured the unit is closed.", "Requires=myelin-closed.service", "After=myelin-closed.service", "",
+            "[Service]",
         ]
-        if request.waits || request.movesToSlice { lines.append("[Service]") }
         if request.movesToSlice { lines.append("Slice=\(Self.slice)") }
         if request.waits {
             lines += [
@@ -94,7 +95,23 @@ package struct EnrolmentPlan: Sendable {
                 "ExecStartPre=!/usr/bin/myelinctl await --timeout \(Self.waitLimit) \(cgroup.replacing("\\", with: "\\\\").replacing("%", with: "%%"))",
             ]
         }
+        lines += Self.limits(request)
         return PlannedFile(path: Self.dropInFile(request.unit, place.unitDirectory), text: lines.joined(separator: "\n") + "\n")
+    }
+
+    /// Capabilities by which a process gets around its sockets, or out of its cgroup.
+    package static let deniedCapabilities = [
+        "NET_ADMIN", "NET_RAW", "SYS_ADMIN", "BPF", "PERFMON", "SYS_PTRACE", "SYS_MODULE", "SYS_RAWIO",
+    ]
+
+    /// Both lists take away: what the unit itself does not permit stays forbidden.
+    private static func limits(_ request: EnrolmentRequest) -> [String] {
+        let denied = deniedCapabilities.filter { !request.keptCapabilities.contains($0) }.map { "CAP_" + $0 }
+        var lines = ["# What would lead out of the mesh: devices, raw frames, other programs' memory, the cgroups of others."]
+        if !denied.isEmpty { lines.append("CapabilityBoundingSet=~\(denied.joined(separator: " "))") }
+        if !request.keptCapabilities.contains("NET_RAW") { lines.append("RestrictAddressFamilies=~AF_PACKET AF_XDP AF_KEY") }
+        if !request.writesCgroups { lines.append("ProtectControlGroups=yes") }
+        return lines
     }
 
     private mutating func remark(_ request: EnrolmentRequest, _ facts: UnitFacts, _ place: EnrolmentPlace) {
@@ -103,6 +120,11 @@ package struct EnrolmentPlan: Sendable {
         } else if facts.isActive {
             remarks.append("\(request.unit.text) runs: the daemon captures it now and ends the connections that it had before")
         }
+        let kept = Self.deniedCapabilities.filter(request.keptCapabilities.contains)
+        if !kept.isEmpty {
+            remarks.append("\(request.unit.text) keeps \(kept.joined(separator: " ")): it can leave the mesh if it wants to")
+        }
+        if facts.isActive { remarks.append("it loses rights that lead out of the mesh at its next start (`--keep-capability` leaves it some)") }
         if place.knowsService, !place.hasEndpoint {
             remarks.append(
                 "the record of \(request.service.name) has no endpoint on \(place.node): add one there if it is to be called on this node")

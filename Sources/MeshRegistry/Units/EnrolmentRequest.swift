@@ -13,6 +13,10 @@ package struct EnrolmentRequest: Sendable {
     package var movesToSlice = false
     /// Has the unit wait at its start until it is captured.
     package var waits = true
+    /// Capabilities that it keeps although they help out of the mesh: `NET_ADMIN`.
+    package var keptCapabilities: Set<String> = []
+    /// It manages cgroups: those stay writable for it.
+    package var writesCgroups = false
 
     package init(unit: UnitName, service: ServiceIdentity, port: UInt16?) {
         self.unit = unit

@@ -9,7 +9,7 @@ extension DenialReason {
         case .notAllowed: "the caller's policy does not list the callee; add it to allow: if it may call it"
         case .denied: "a deny: rule of one of the two forbids it; myelinctl explain CALLER CALLEE names the rule"
         case .egress: "the destination is no service of the mesh; register it as one"
-        case .unknownWorkload: "the registry does not name this workload's cgroup; add it, or set capture.unknown: pass"
+        case .unknownWorkload: "the registry does not name this workload's cgroup; add it, or set capture.unknown: pass if capture.closed does not cover it"
         case .udp: "UDP other than DNS is not carried; use TCP between meshed services"
         case .rawSocket: "a raw or packet socket is refused; meshed workloads have no need of one"
         case .mptcp: "multipath TCP is refused; use plain TCP"
@@ -22,6 +22,7 @@ extension DenialReason {
         case .leak: "the packet belongs to no captured flow; restart the program if its connection is older than the enrolment"
         case .wrongListener:
             "somebody else listens on the service's port while the service does not; see who with ss -ltnp, and start the service"
+        case .unreadablePacket: "the packet is a fragment or has headers that lead to no TCP or UDP; send it without IPv6 extension headers"
         case .noCertificate: "a service has no valid certificate on its node yet; see myelinctl certificates"
         case .peerUnverified: "the other end's certificate is expired, foreign or absent; myelinctl check compares clocks and trust"
         case .certificateRevoked:

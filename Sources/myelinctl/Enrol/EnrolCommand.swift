@@ -58,7 +58,20 @@ struct EnrolCommand: ParsableCommand {
     @Option(help: "The address at which it is called; the node's own unless said.") var address: String?
     @Flag(help: "Move it into meshed.slice, from its next start on.") var slice = false
     @Flag(inversion: .prefixedNo, help: "Have it wait at its start until it is captured.") var wait = true
+    @Option(help: ArgumentHelp("A capability that it keeps although it leads out of the mesh, as NET_ADMIN; may be repeated.", valueName: "name"))
+    var keepCapability: [String] = []
+    @Flag(help: "Let it write cgroups: for a unit that manages its own.") var writableCgroups = false
     @OptionGroup var options: EnrolmentOptions
+
+    func validate() throws {
+        for name in keptCapabilities where !EnrolmentPlan.deniedCapabilities.contains(name) {
+            throw ValidationError("\(name) is not taken away; one of \(EnrolmentPlan.deniedCapabilities.joined(separator: ", "))")
+        }
+    }
+
+    private var keptCapabilities: Set<String> {
+        Set(keepCapability.map { $0.uppercased() }.map { $0.hasPrefix("CAP_") ? String($0.dropFirst(4)) : $0 })
+    }
 
     func run() throws {
         let unit = try options.unit(unit)
@@ -115,6 +128,8 @@ struct EnrolCommand: ParsableCommand {
         request.address = ip
         request.movesToSlice = slice
         request.waits = wait
+        request.keptCapabilities = keptCapabilities
+        request.writesCgroups = writableCgroups
         return request
     }
 }

@@ -28,6 +28,11 @@
 #define MYELIN_MAX_DNS_SLOTS 65536
 #define MYELIN_MAX_LOCAL_ENDPOINTS 8
 #define MYELIN_EVENT_RING_BYTES (1 << 20)
+/* Paths of cgroups that are known before the cgroups are there, and how long they may be, with the final zero. */
+#define MYELIN_MAX_PATHS 16384
+#define MYELIN_PATH_BYTES 384
+#define MYELIN_MAX_VETHS 4096
+#define MYELIN_MAX_TRAILS 262144
 /* How deep below the root of cgroup v2 a workload's cgroup may lie. */
 #define MYELIN_MAX_CGROUP_LEVEL 16
 /* How many DNS servers one workload may name: it cannot use up the slots of others. */
@@ -53,12 +58,34 @@ struct myelin_address {
 #define MYELIN_WORKLOAD_EXEMPT (1u << 1)     /* not meshed: every hook lets it pass */
 #define MYELIN_WORKLOAD_PERMISSIVE (1u << 2) /* plaintext from outside is accepted, and counted */
 #define MYELIN_WORKLOAD_DAEMON (1u << 3)     /* the daemon itself (set together with EXEMPT) */
+#define MYELIN_WORKLOAD_CLOSED (1u << 4)     /* nobody: what no deeper entry names is refused, whatever `unknown` says */
 
 struct myelin_workload {
 	__u32 workload; /* numeric workload, unique on the node */
 	__u32 service;  /* numeric service */
 	__u32 flags;
 	__u32 netns; /* index of its namespace in `listeners` */
+};
+
+/* known_paths: the path of a cgroup below the root of cgroup v2 -> what a cgroup that is made there is, from its first process on. */
+struct myelin_path {
+	char text[MYELIN_PATH_BYTES]; /* filled up with zeros */
+};
+
+struct myelin_known_path {
+	struct myelin_workload entry;
+	__u64 cgroup; /* the id that the path has, or had last; 0: not known */
+};
+
+/* veths: the index of a device in the node's namespace, the host's end of a pod's -> the index of the pod's namespace in `namespaces`. */
+struct myelin_veth {
+	__u32 netns;
+};
+
+/* trails: connections that the filter of a pod's device saw. Times are CLOCK_MONOTONIC, ns. */
+struct myelin_trail {
+	__u64 permitted; /* the last segment that `flows` permitted */
+	__u64 entered;   /* the last segment from outside to a pod that this one answers */
 };
 
 /* destinations: an address that workloads may name (virtual address or endpoint, with port) -> service. */
@@ -227,6 +254,7 @@ enum myelin_reason {
 	MYELIN_REASON_NOT_RUNNING = 13,    /* the daemon is dead */
 	MYELIN_REASON_LEAK = 14,           /* egress backstop: packet outside of any captured flow */
 	MYELIN_REASON_WRONG_LISTENER = 15, /* another process than the service's listens on its port */
+	MYELIN_REASON_UNREADABLE_PACKET = 16, /* its headers lead to no transport that its socket speaks: a fragment, or too many of them */
 };
 
 enum myelin_event_kind {
@@ -305,5 +333,6 @@ MYELIN_STATIC_ASSERT(sizeof(struct myelin_dns_key) == 24, "dns key");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_original_destination) == 48, "original destination");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_dns_slot) == 32, "dns slot");
 MYELIN_STATIC_ASSERT(sizeof(struct myelin_event) == 136, "event");
+MYELIN_STATIC_ASSERT(sizeof(struct myelin_known_path) == 24, "known path");
 
 #endif

@@ -132,7 +132,8 @@ static void hook_of(int device, int leaving, struct bpf_tc_hook *hook)
 int cbpf_tc_attach(int device, int leaving, int program)
 {
 	struct bpf_tc_hook hook;
-	struct bpf_tc_opts options = {.sz = sizeof options, .prog_fd = program, .flags = BPF_TC_F_REPLACE, .handle = TC_HANDLE, .priority = TC_PRIORITY};
+	struct bpf_tc_opts options = {
+		.sz = sizeof options, .prog_fd = program, .flags = BPF_TC_F_REPLACE, .handle = TC_HANDLE, .priority = TC_PRIORITY};
 	int result;
 
 	hook_of(device, leaving, &hook);

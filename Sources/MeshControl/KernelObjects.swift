@@ -21,7 +21,8 @@ enum KernelObjects {
 
     private static func missing(in directories: [String]) -> StartFailure {
         StartFailure(
-            code: "kernel_objects", what: "capture.bpf.o, guard.bpf.o, closure.bpf.o and veth.bpf.o are not all in \(directories.joined(separator: " or "))",
+            code: "kernel_objects",
+            what: "capture.bpf.o, guard.bpf.o, closure.bpf.o and veth.bpf.o are not all in \(directories.joined(separator: " or "))",
             advice: "build them with `make bpf`, install them, or set capture.objects")
     }
 

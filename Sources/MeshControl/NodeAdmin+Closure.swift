@@ -10,7 +10,7 @@ extension NodeAdmin {
         }
         if let failure = parts.capture.watchFailure {
             return CheckView(
-                "closed", .warning, "a new cgroup is known only when the daemon has looked (0.5 s), not when it is made: \(failure.operation)",
+                "closed", .warning, "a new cgroup is known when the daemon has looked (0.5 s), not when it is made: \(failure.operation)",
                 remedy: "use a kernel with the tracepoint cgroup_mkdir and BTF, or set capture.unknown: refuse")
         }
         let long = await enrolment.unwatchedPaths
@@ -43,9 +43,10 @@ extension NodeAdmin {
         for workload in await parts.enrolment.workloads {
             let isFiltered = filtered && !workload.workload.sharesNodeNamespace
             let powers = WorkloadPowers.survey(of: workload.workload.cgroup, networkIsFiltered: isFiltered)
-            if !powers.isEmpty { found.append("\(workload.workload.service) (\(workload.workload.cgroup)): \(powers.joined(separator: ", "))") }
+            if powers.isEmpty { continue }
+            found.append("\(workload.workload.service) (\(workload.workload.cgroup)): \(powers.joined(separator: ", "))")
         }
-        guard !found.isEmpty else { return CheckView("powers", .ok, "no meshed process that was looked at can leave the mesh by its rights") }
+        guard !found.isEmpty else { return CheckView("powers", .ok, "no meshed process that was looked at has rights to leave") }
         let more = found.count > Self.maximumPowers ? "; and \(found.count - Self.maximumPowers) more" : ""
         return CheckView(
             "powers", .warning, found.prefix(Self.maximumPowers).joined(separator: "; ") + more,

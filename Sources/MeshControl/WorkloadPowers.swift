@@ -49,7 +49,8 @@ struct WorkloadPowers: Equatable {
 
     /// Of the first processes in a cgroup, each said once.
     static func survey(of cgroup: String, networkIsFiltered: Bool) -> [String] {
-        guard let mount = ControlGroup.mountPoint(), let processes = try? ControlGroup.processes(inDirectory: mount + cgroup) else { return [] }
+        let mount = ControlGroup.mountPoint() ?? ""
+        guard let processes = try? ControlGroup.processes(inDirectory: mount + cgroup) else { return [] }
         var said: [String] = []
         for process in processes.prefix(maximumProcesses) {
             guard let status = try? readText("/proc/\(process)/status"), let mounts = try? readText("/proc/\(process)/mountinfo") else {

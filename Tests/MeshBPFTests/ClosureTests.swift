@@ -23,7 +23,9 @@ extension KernelTests {
             try arena.startServer(nil, space: "out")
             #expect(try arena.python("a/deep/deeper", Self.attempts, space: "a").hasSuffix("\nsent"), "it passes at first")
             try arena.capture.reconcile(closed: [arena.cgroupID("a")])
-            for group in ["a", "a/deep/deeper"] { #expect(try arena.python(group, Self.attempts, space: "a") == "EPERM\nEPERM", "\(group)") }
+            for group in ["a", "a/deep/deeper"] {
+                #expect(try arena.python(group, Self.attempts, space: "a") == "EPERM\nEPERM", "\(group)")
+            }
             #expect(try arena.python("stranger", Self.attempts, space: "a").hasSuffix("\nsent"), "beside it, `pass` means pass")
             let reasons = arena.reasons()
             #expect(!reasons.isEmpty && reasons.allSatisfy { $0 == .unknownWorkload }, "\(reasons)")
@@ -93,7 +95,8 @@ extension KernelTests {
             let arena = Arena("clol")
             try arena.attach(unknown: .pass)
             let long = "/" + String(repeating: "a", count: 400)
-            #expect(try arena.capture.reconcile(paths: [long: KnownCgroup(.closed, cgroup: 0), "/b": KnownCgroup(.closed, cgroup: 0)]) == [long])
+            let closed = KnownCgroup(.closed, cgroup: 0)
+            #expect(try arena.capture.reconcile(paths: [long: closed, "/b": closed]) == [long])
         }
 
         /// In the node's namespace `pass` means pass; in a pod's nobody without an identity has raw sockets.

@@ -41,7 +41,7 @@ extension DataPlaneTests {
             case .closed: .closed
             case .reset: .reset
             case .silence: .silence
-            case .badAnswer: .raw("HTTP/1.1 999 What\r\n\r\n")
+            case .badAnswer: .raw("HTTP/1.1 99 What\r\n\r\n")
             case .unavailable: .status(503)
             case .halfAnswer: .rawThenClose("HTTP/1.1 200 OK\r\ncontent-le")
             }

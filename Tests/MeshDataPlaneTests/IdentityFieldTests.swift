@@ -72,7 +72,7 @@ extension DataPlaneTests {
                 }
                 let mesh = try await TwoNodes(
                     endpoints: [callee.address], policy: lying, speaks: .http, destinationPolicy: Self.asking)
-                #expect(try HTTPCaller(mesh).ask("GET /")?.status == 502, "\(value)")
+                #expect(try HTTPCaller(mesh).ask("GET /")?.status == 403, "\(value)")
                 #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .forgedIdentity)
             }
             #expect(callee.requests.isEmpty)
@@ -85,7 +85,7 @@ extension DataPlaneTests {
             let lying = TwoNodes.allowing { $0.changes.request = HeaderChanges(add: [("x_spiffe_id", "admin")]) }
             let mesh = try await TwoNodes(endpoints: [callee.address], policy: lying, speaks: .http, destinationPolicy: Self.asking)
             let answer = HTTP2End(try mesh.dial(), .client).ask("GET /")
-            #expect(answer?.head.hasPrefix("HTTP/1.1 502") == true || answer?.reset != nil)
+            #expect(answer?.head.hasPrefix("HTTP/1.1 403") == true || answer?.reset != nil)
             #expect(try #require(mesh.destination.nextFlow { $0.ending == .refused }).reason == .forgedIdentity)
             #expect(callee.requests.isEmpty)
         }

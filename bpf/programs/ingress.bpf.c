@@ -67,8 +67,9 @@ inline_always int judge_stray(struct __sk_buff *skb, struct bpf_sock *sk, int re
 		return PASS;
 	if (!read_packet(skb, &p) || !readable || p.protocol != protocol || !read_ports(skb, &p)) {
 		p.protocol = protocol;
-		return refuse(&id, &p, protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? MYELIN_REASON_UNREADABLE_PACKET
-											   : MYELIN_REASON_SOCKET_KIND);
+		return refuse(&id, &p,
+			      protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ? MYELIN_REASON_UNREADABLE_PACKET
+										 : MYELIN_REASON_SOCKET_KIND);
 	}
 	if (protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return refuse(&id, &p, MYELIN_REASON_SOCKET_KIND);

@@ -15,7 +15,7 @@
 #include "../lib/packet.h"
 
 #define CONTINUE (-1) /* TC_ACT_UNSPEC: to the filters after this one */
-#define DROP 2	      /* TC_ACT_SHOT */
+#define DROP 2        /* TC_ACT_SHOT */
 #define ETH_HEADER 14
 #define ETH_P_ARP 0x0806
 #define TCP_RST 0x04

@@ -85,8 +85,8 @@ package struct EnrolmentPlan: Sendable {
         var lines = [
             "# Written by `myelinctl enrol \(request.unit.text)`; `myelinctl withdraw \(request.unit.text)` removes it.", "[Unit]",
             "Wants=myelind.service", "After=myelind.service",
-            "# From the boot on: until it is captured the unit is closed.", "Requires=myelin-closed.service", "After=myelin-closed.service", "",
-            "[Service]",
+            "# From the boot on: until it is captured the unit is closed.", "Requires=myelin-closed.service", "After=myelin-closed.service",
+            "", "[Service]",
         ]
         if request.movesToSlice { lines.append("Slice=\(Self.slice)") }
         if request.waits {
@@ -124,7 +124,7 @@ package struct EnrolmentPlan: Sendable {
         if !kept.isEmpty {
             remarks.append("\(request.unit.text) keeps \(kept.joined(separator: " ")): it can leave the mesh if it wants to")
         }
-        if facts.isActive { remarks.append("it loses rights that lead out of the mesh at its next start (`--keep-capability` leaves it some)") }
+        if facts.isActive { remarks.append("at its next start it loses rights that lead out of the mesh (see `--keep-capability`)") }
         if place.knowsService, !place.hasEndpoint {
             remarks.append(
                 "the record of \(request.service.name) has no endpoint on \(place.node): add one there if it is to be called on this node")

@@ -9,7 +9,7 @@ extension DenialReason {
         case .notAllowed: "the caller's policy does not list the callee; add it to allow: if it may call it"
         case .denied: "a deny: rule of one of the two forbids it; myelinctl explain CALLER CALLEE names the rule"
         case .egress: "the destination is no service of the mesh; register it as one"
-        case .unknownWorkload: "the registry does not name this workload's cgroup; add it, or set capture.unknown: pass if capture.closed does not cover it"
+        case .unknownWorkload: "the registry does not name this workload's cgroup; add it, or see capture.unknown and capture.closed"
         case .udp: "UDP other than DNS is not carried; use TCP between meshed services"
         case .rawSocket: "a raw or packet socket is refused; meshed workloads have no need of one"
         case .mptcp: "multipath TCP is refused; use plain TCP"

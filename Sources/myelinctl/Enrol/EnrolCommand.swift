@@ -58,7 +58,7 @@ struct EnrolCommand: ParsableCommand {
     @Option(help: "The address at which it is called; the node's own unless said.") var address: String?
     @Flag(help: "Move it into meshed.slice, from its next start on.") var slice = false
     @Flag(inversion: .prefixedNo, help: "Have it wait at its start until it is captured.") var wait = true
-    @Option(help: ArgumentHelp("A capability that it keeps although it leads out of the mesh, as NET_ADMIN; may be repeated.", valueName: "name"))
+    @Option(help: ArgumentHelp("A capability that it keeps, as NET_ADMIN; may be repeated.", valueName: "name"))
     var keepCapability: [String] = []
     @Flag(help: "Let it write cgroups: for a unit that manages its own.") var writableCgroups = false
     @OptionGroup var options: EnrolmentOptions

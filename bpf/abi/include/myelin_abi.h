@@ -245,15 +245,15 @@ enum myelin_reason {
 	MYELIN_REASON_UNKNOWN_WORKLOAD = 4, /* the daemon does not know this cgroup */
 	MYELIN_REASON_UDP = 5,              /* UDP other than DNS */
 	MYELIN_REASON_RAW_SOCKET = 6,
-	MYELIN_REASON_MPTCP = 7,           /* EPROTONOSUPPORT: programs fall back to TCP by themselves */
-	MYELIN_REASON_SOCKET_KIND = 8,     /* SCTP, DCCP, ping, UDP-Lite, ...: EPROTONOSUPPORT */
-	MYELIN_REASON_PLAINTEXT = 9,       /* inbound connection that did not come through the mesh */
-	MYELIN_REASON_OWN_PORT = 10,       /* somebody dialled or bound the daemon's ports */
-	MYELIN_REASON_NO_ENDPOINT = 11,    /* the service has no endpoint left */
-	MYELIN_REASON_TABLE_FULL = 12,     /* a map, or the workload's share of it, is full: closed */
-	MYELIN_REASON_NOT_RUNNING = 13,    /* the daemon is dead */
-	MYELIN_REASON_LEAK = 14,           /* egress backstop: packet outside of any captured flow */
-	MYELIN_REASON_WRONG_LISTENER = 15, /* another process than the service's listens on its port */
+	MYELIN_REASON_MPTCP = 7,              /* EPROTONOSUPPORT: programs fall back to TCP by themselves */
+	MYELIN_REASON_SOCKET_KIND = 8,        /* SCTP, DCCP, ping, UDP-Lite, ...: EPROTONOSUPPORT */
+	MYELIN_REASON_PLAINTEXT = 9,          /* inbound connection that did not come through the mesh */
+	MYELIN_REASON_OWN_PORT = 10,          /* somebody dialled or bound the daemon's ports */
+	MYELIN_REASON_NO_ENDPOINT = 11,       /* the service has no endpoint left */
+	MYELIN_REASON_TABLE_FULL = 12,        /* a map, or the workload's share of it, is full: closed */
+	MYELIN_REASON_NOT_RUNNING = 13,       /* the daemon is dead */
+	MYELIN_REASON_LEAK = 14,              /* egress backstop: packet outside of any captured flow */
+	MYELIN_REASON_WRONG_LISTENER = 15,    /* another process than the service's listens on its port */
 	MYELIN_REASON_UNREADABLE_PACKET = 16, /* its headers lead to no transport that its socket speaks: a fragment, or too many of them */
 };
 

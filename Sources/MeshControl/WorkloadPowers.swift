@@ -1,19 +1,19 @@
 internal import MeshSystem
 
 /// The rights of a process that help it out of the mesh, as /proc tells of them.
-struct WorkloadPowers: Equatable {
+package struct WorkloadPowers: Equatable {
     /// Capabilities that it has, and those that a program with more rights than itself would give it.
-    let effective: [String]
-    let obtainable: [String]
+    package let effective: [String]
+    package let obtainable: [String]
     /// It may move itself into another workload's cgroup: root, with a cgroup file system that it can write.
-    let writesCgroups: Bool
+    package let writesCgroups: Bool
 
     /// Of `CapEff` and `CapBnd`: bits of capabilities(7).
     private static let capabilities: [(name: String, bit: UInt64)] = [("NET_ADMIN", 12), ("NET_RAW", 13), ("SYS_ADMIN", 21)]
     /// Looked at in each workload.
     private static let maximumProcesses = 16
 
-    init(status: String, mounts: String) {
+    package init(status: String, mounts: String) {
         var fields: [Substring: Substring] = [:]
         for line in status.split(separator: "\n") {
             guard let colon = line.firstIndex(of: ":") else { continue }
@@ -41,7 +41,7 @@ struct WorkloadPowers: Equatable {
     }
 
     /// What to say of it. Where the network is filtered outside of the pod, NET_ADMIN and NET_RAW help nobody out.
-    func described(networkIsFiltered: Bool) -> [String] {
+    package func described(networkIsFiltered: Bool) -> [String] {
         func counts(_ name: String) -> Bool { name == "SYS_ADMIN" || !networkIsFiltered }
         return effective.filter(counts).map { "has \($0)" } + obtainable.filter(counts).map { "could get \($0)" }
             + (writesCgroups ? ["can write cgroups"] : [])

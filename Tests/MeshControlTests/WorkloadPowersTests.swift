@@ -1,6 +1,5 @@
+import MeshControl
 import Testing
-
-@testable import MeshControl
 
 @Suite struct WorkloadPowersTests {
     private static let writable = "31 24 0:27 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"

@@ -23,11 +23,11 @@ private let escape = """
         head = struct.pack('!BBHHHBBH4s4s', 0x45, 0, 20 + len(rest), 1, 0, 64, protocol, 0, socket.inet_aton('10.77.0.2'), socket.inet_aton('10.77.0.9'))
         total = sum(struct.unpack('!10H', head)); total = (total & 0xffff) + (total >> 16)
         head = head[:10] + struct.pack('!H', ~total & 0xffff) + head[12:]
-        return b'\\xff' * 6 + bytes(6) + b'\\x08\\x00' + head + rest
+        return b'\\xff' * 6 + b'\\x02' + bytes(5) + b'\\x08\\x00' + head + rest
     s.send(ip(17, struct.pack('!HHHH', 7, 7, 15, 0) + b'ESCAPED'))
     s.send(ip(1, b'\\x08\\x00\\x00\\x00\\x00\\x00\\x00\\x00ESCAPED'))
     for flags in (2, 4, 16): s.send(ip(6, struct.pack('!HHIIBBHHH', 7, 7, 1, 1, 5 << 4, flags, 1000, 0, 0) + b'ESCAPED'))
-    s.send(b'\\xff' * 6 + bytes(6) + b'\\x08\\x06' + bytes(28) + b'ESCAPED' * 10)
+    s.send(b'\\xff' * 6 + b'\\x02' + bytes(5) + b'\\x08\\x06' + bytes(28) + b'ESCAPED' * 10)
     time.sleep(0.3); print('done')
     """
 

@@ -51,7 +51,7 @@ import Testing
         datagram(from: prisoner.ipv4) + """
 
             s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('eth0', 0))
-            for _ in range(20): s.send(b'\\xff' * 6 + bytes(6) + b'\\x08\\x00' + datagram); time.sleep(0.02)
+            for _ in range(20): s.send(b'\\xff' * 6 + b'\\x02' + bytes(5) + b'\\x08\\x00' + datagram); time.sleep(0.02)
             print('sent')
             """
     }

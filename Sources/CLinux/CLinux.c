@@ -3,6 +3,7 @@
 #include "CLinux.h"
 
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,8 @@ int clinux_duplicate(int fd) { return fcntl(fd, F_DUPFD_CLOEXEC, 0); }
 int clinux_setns(int fd, int kind) { return setns(fd, kind); }
 
 int clinux_unshare(int flags) { return unshare(flags); }
+
+int clinux_owning_user_namespace(int fd) { return ioctl(fd, NS_GET_USERNS); }
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags) { return accept4(fd, address, length, flags); }
 

@@ -18,7 +18,7 @@ package protocol AdminSource: Sendable {
     func change(_ change: AdminChange) async -> AdminOutcome
     /// Names may have a namespace before them: `default/wallet`.
     /// - Returns: nil when one of them is unknown.
-    func explain(source: String, destination: String) async -> ExplainView?
+    func explain(source: String, destination: String, operation: String?) async -> ExplainView?
     /// The last finished flows, the oldest first.
     func flows(deniedOnly: Bool, limit: Int) async -> [FlowEntry]
     /// Flows from now on.

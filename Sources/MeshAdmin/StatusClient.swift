@@ -60,8 +60,12 @@ package struct StatusClient: Sendable {
         try await get("/v1/flows?limit=\(limit)&denied=\(deniedOnly ? 1 : 0)")
     }
 
-    package func explain(source: String, destination: String) async throws(StatusClientFailure) -> ExplainView {
-        try await get("/v1/explain?source=\(Self.escape(source))&destination=\(Self.escape(destination))")
+    /// - Parameter operation: or a whole path; nil for the connection alone.
+    package func explain(
+        source: String, destination: String, operation: String? = nil
+    ) async throws(StatusClientFailure) -> ExplainView {
+        let narrowed = operation.map { "&operation=\(Self.escape($0))" } ?? ""
+        return try await get("/v1/explain?source=\(Self.escape(source))&destination=\(Self.escape(destination))\(narrowed)")
     }
 
     /// Runs `body` on every flow from now on, until the daemon ends the stream or the task is cancelled.

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Logging
 package import MeshBPF
 internal import MeshDataPlane
@@ -107,7 +106,7 @@ package actor Enrolment {
             let here = flows.filter { callers.contains($0.workload) || entry.addresses.contains($0.endpoint.ip) }
             guard !here.isEmpty else { continue }
             do throws(EnrolmentFailure) {
-                let namespace = try namespace(of: entry.workload, directory(of: entry.workload))
+                let namespace = try WorkloadNamespace.open(of: entry.workload, directory(of: entry.workload))
                 do throws(KernelError) {
                     ended += try destroySockets(of: here, in: namespace)
                     seen.insert(entry.namespace)
@@ -182,7 +181,7 @@ package actor Enrolment {
         let cgroup = try cgroup(directory)
         // The kernel knows a cgroup that is made anew before anybody else does.
         if known?.cgroup != cgroup { capture.adopt(cgroup: cgroup) }
-        let namespace = try namespace(of: workload, directory)
+        let namespace = try WorkloadNamespace.open(of: workload, directory)
         let id = known?.id ?? number(ofCgroup: cgroup, service) ?? number(ofPath: workload.cgroup, service) ?? newWorkloadID()
         let occupant = MeshedNamespaces.Occupant(workload: workload, id: id, service: service, permissive: wanted.permissive)
         let home = try namespaces.enter(namespace, occupant)
@@ -221,21 +220,6 @@ package actor Enrolment {
         do throws(SystemError) { return try ControlGroup.id(ofDirectory: directory) } catch { throw EnrolmentFailure(error) }
     }
 
-    private func namespace(of workload: Workload, _ directory: String) throws(EnrolmentFailure) -> NetworkNamespace {
-        do throws(SystemError) {
-            return try NetworkNamespace(path: try namespacePath(of: workload, directory))
-        } catch { throw EnrolmentFailure(error) }
-    }
-
-    private func namespacePath(of workload: Workload, _ directory: String) throws(SystemError) -> String {
-        if let path = workload.networkNamespace { return path }
-        if workload.sharesNodeNamespace { return "/proc/thread-self/ns/net" }
-        guard let process = try ControlGroup.processes(inDirectory: directory).first else {
-            throw SystemError("find its network namespace: it has no process", code: ESRCH, subject: directory)
-        }
-        return "/proc/\(process)/ns/net"
-    }
-
     /// Its cgroup is gone, and the registry still has it. In the node's namespace its guard and its listeners stay, for the next one.
     private func rest(_ workload: Workload) {
         guard workload.sharesNodeNamespace, let entry = enrolled.removeValue(forKey: workload) else { return withdraw(workload) }
@@ -260,6 +244,7 @@ package actor Enrolment {
 struct EnrolmentFailure: Error {
     let reason: String
 
+    init(_ reason: String) { self.reason = reason }
     init(_ error: SystemError) { reason = error.description }
     init(_ error: KernelError) { reason = error.description }
 }

@@ -1,5 +1,6 @@
 internal import Foundation
 package import Logging
+internal import MeshTypes
 
 /// The mesh log: one JSON object a line on standard error, for journald and Loki. When that is the journal, which `$JOURNAL_STREAM` tells,
 /// each line begins with its priority (`<3>`, sd-daemon(3)); the journal takes it off.
@@ -36,7 +37,7 @@ package struct JSONLogHandler: LogHandler {
         // Strings always encode; one write keeps lines of several threads apart.
         guard let object = try? encoder.encode(fields) else { return }
         var line = prefixesPriority ? Data("<\(JournalStream.priority(of: event.level))>".utf8) : Data()
-        line.append(object)
+        line.append(contentsOf: VisibleText.json(document: String(decoding: object, as: UTF8.self)).utf8)
         line.append(UInt8(ascii: "\n"))
         try? FileHandle.standardError.write(contentsOf: line)
     }

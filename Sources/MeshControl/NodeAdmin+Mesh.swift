@@ -78,15 +78,33 @@ extension NodeAdmin {
         }
     }
 
-    func explain(source: String, destination: String) async -> ExplainView? {
+    func explain(source: String, destination: String, operation: String?) async -> ExplainView? {
         let snapshot = await parts.reconciler.snapshot
         guard let from = identity(source), let to = identity(destination), let fromID = snapshot.identifier(from),
             let toID = snapshot.identifier(to)
         else { return nil }
         let decision = snapshot.decide(source: fromID, destination: toID)
+        if let operation, decision.permitted { return Self.explanation(operation, decision.operations, decision.rule, from, to) }
         return ExplainView(
             source: from.description, destination: to.description, permitted: decision.permitted, reason: decision.reason.code,
             rule: decision.rule?.description, text: Self.explanation(decision, from, to))
+    }
+
+    /// One operation, or a path as a caller would write it, between two services that may talk.
+    private static func explanation(
+        _ asked: String, _ rules: OperationRules?, _ allowed: RuleLocation?, _ from: ServiceIdentity, _ to: ServiceIdentity
+    ) -> ExplainView {
+        let path = asked.hasPrefix("/") ? asked : "/internal/v1/\(to.name)/\(asked)"
+        let reason = Array(path.utf8).withUnsafeBytes { rules?.verdict(on: $0, of: to.name) } ?? .none
+        let rule = (reason == .none ? allowed : rules?.rule).map(\.description) ?? ""
+        let text =
+            switch reason {
+            case .none: "\(from) may ask \(to) for \(path): allowed at \(rule)\(narrowed(rules))"
+            case .denied: "\(from) may not ask \(to) for \(path): a server might take it for an operation that is denied at \(rule)\(narrowed(rules))"
+            default: "\(from) may not ask \(to) for \(path): it is none of the operations that are allowed at \(rule)\(narrowed(rules))"
+            }
+        return ExplainView(
+            source: from.description, destination: to.description, permitted: reason == .none, reason: reason.code, rule: rule, text: text)
     }
 
     private func identity(_ text: String) -> ServiceIdentity? {

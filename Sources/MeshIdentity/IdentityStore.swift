@@ -188,17 +188,19 @@ package actor IdentityStore {
                 throw AuthorityFailure(
                     .unreachable, trustError ?? "the authority's roots are not known yet", advice: "see the authority's log")
             }
-            return .success(try Self.hold(identity, given.certificate, given.key, trust))
+            return .success(try Self.hold(identity, given.certificate, given.key, trust, now: clock.now))
         } catch {
             return .failure(error)
         }
     }
 
     private static func hold(
-        _ identity: SPIFFEID, _ issued: IssuedCertificate, _ key: TLSPrivateKey, _ trust: TrustBundle
+        _ identity: SPIFFEID, _ issued: IssuedCertificate, _ key: TLSPrivateKey, _ trust: TrustBundle, now: Date
     ) throws(AuthorityFailure) -> IdentityRecord.Held {
         do throws(TLSFailure) {
             let credential = try TLSCredential(identity: identity, chainDER: issued.chainDER, privateKey: key, trust: trust)
+            // What peers would refuse is not shown to them.
+            try ChainCheck.verifyOwn(issued.chainDER, trust: trust, now: Int64(now.timeIntervalSince1970))
             return IdentityRecord.Held(
                 credential: credential, chainDER: issued.chainDER, key: key, notBefore: issued.notBefore, notAfter: issued.notAfter)
         } catch {

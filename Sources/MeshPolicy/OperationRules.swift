@@ -1,20 +1,23 @@
 package import MeshTypes
 
-/// Which operations of a service a caller may ask for, where its policy names single ones (R6.2).
+/// Which operations of a service a caller may ask for, where its policy names single ones (R6.2, R6.7).
 ///
-/// An operation is what follows `/internal/v1/<service>/` in a request's path. Where rules name operations, only paths that can be read in one way are
-/// let through: `%`, `\`, `;`, empty segments, `.` and `..` are refused, since the service might read another operation in them.
+/// An operation is what follows `/internal/v1/<service>/` in a request's path. An allow means these very bytes. A deny means whatever a server might
+/// take for the operation: where one is denied, a path passes only if it is provably another one (`OperationPath`).
 package struct OperationRules: Hashable, Sendable {
     /// nil: all but the denied ones. Otherwise these very operations and nothing else.
     package let allowed: Set<String>?
     /// These operations and everything below them.
     package let denied: Set<String>
+    /// The other names that paths may call services by.
+    package let aliases: ServiceAliases
     /// The first rule that names an operation.
     package let rule: RuleLocation
 
-    package init(allowed: Set<String>?, denied: Set<String>, rule: RuleLocation) {
+    package init(allowed: Set<String>?, denied: Set<String>, aliases: ServiceAliases = .none, rule: RuleLocation) {
         self.allowed = allowed
         self.denied = denied
+        self.aliases = aliases
         self.rule = rule
     }
 
@@ -23,37 +26,20 @@ package struct OperationRules: Hashable, Sendable {
     package func verdict(on target: UnsafeRawBufferPointer, of service: ServiceName) -> DenialReason {
         let end = target.firstIndex(of: UInt8(ascii: "?")) ?? target.count
         let path = target[..<end]
-        guard Self.isPlain(path) else { return allowed == nil ? .denied : .notAllowed }
-        let prefix = "/internal/v1/\(service)/".utf8
-        guard path.starts(with: prefix) else { return allowed == nil ? .none : .notAllowed }
-        let operation = String(decoding: path.dropFirst(prefix.count), as: UTF8.self)
-        if Self.startings(of: operation).contains(where: denied.contains) { return .denied }
+        if !denied.isEmpty, isDenied(path, of: service) { return .denied }
         guard let allowed else { return .none }
-        return allowed.contains(operation) ? .none : .notAllowed
+        let prefix = "/internal/v1/\(service)/".utf8
+        guard path.starts(with: prefix) else { return .notAllowed }
+        return allowed.contains(String(decoding: path.dropFirst(prefix.count), as: UTF8.self)) ? .none : .notAllowed
     }
 
-    /// `a`, `a/b` and `a/b/c` of `a/b/c`.
-    private static func startings(of operation: String) -> [String] {
-        var result = [operation]
-        var rest = Substring(operation)
-        while let slash = rest.lastIndex(of: "/") {
-            rest = rest[..<slash]
-            result.append(String(rest))
+    private func isDenied(_ path: Slice<UnsafeRawBufferPointer>, of service: ServiceName) -> Bool {
+        guard let read = OperationPath(path) else { return true }
+        let names = aliases.names(of: service)
+        return denied.contains { operation in
+            // A name that cannot be read is refused where policies are; here it forbids everything.
+            guard let operation = OperationPath(operation: operation) else { return true }
+            return read.mayBe(operation, of: names)
         }
-        return result
-    }
-
-    private static func isPlain(_ path: Slice<UnsafeRawBufferPointer>) -> Bool {
-        if path.isEmpty || path.elementsEqual("/".utf8) { return true }
-        guard path.first == UInt8(ascii: "/") else { return path.elementsEqual("*".utf8) }
-        let suspicious: Set<UInt8> = [UInt8(ascii: "%"), UInt8(ascii: "\\"), UInt8(ascii: ";")]
-        guard !path.contains(where: suspicious.contains) else { return false }
-        let segments = path.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        for (number, segment) in segments.enumerated() {
-            // One slash at the end is plain.
-            if segment.isEmpty, number < segments.count - 1 { return false }
-            if segment.elementsEqual(".".utf8) || segment.elementsEqual("..".utf8) { return false }
-        }
-        return true
     }
 }

@@ -12,10 +12,13 @@ package final class PolicySet: Sendable {
     package let policies: [ServicePolicy]
     /// The namespace of every name in `policies`; services of other namespaces may neither call nor be called.
     package let namespace: String
+    private let aliases: ServiceAliases
     private let compiled: [ServiceName: CompiledPolicy]
 
     /// Of several policies for one service only the first counts; readers refuse such a set before.
-    package init(_ policies: [ServicePolicy], namespace: String) {
+    ///
+    /// - Parameter aliases: names by which requests' paths may call services beside their own.
+    package init(_ policies: [ServicePolicy], namespace: String, aliases: ServiceAliases = .none) {
         var compiled: [ServiceName: CompiledPolicy] = [:]
         var kept: [ServicePolicy] = []
         for policy in policies where compiled[policy.service] == nil {
@@ -24,6 +27,7 @@ package final class PolicySet: Sendable {
         }
         self.policies = kept
         self.namespace = namespace
+        self.aliases = aliases
         self.compiled = compiled
     }
 
@@ -38,7 +42,7 @@ package final class PolicySet: Sendable {
         if let rule = caller?.denyCalling(destination.name) ?? compiled[destination.name]?.denyCalls(from: source.name) {
             return PolicyDecision(reason: .denied, rule: rule)
         }
-        let operations = caller?.operations(of: destination.name)
+        let operations = caller?.operations(of: destination.name, aliases)
         guard let rule = caller?.allowCalling(destination.name) ?? (operations?.allowed == nil ? nil : operations?.rule) else {
             return PolicyDecision(reason: .notAllowed, rule: nil)
         }
@@ -83,14 +87,14 @@ private struct CompiledPolicy: Sendable {
     }
 
     /// nil when all requests to the service are treated alike.
-    func operations(of name: ServiceName) -> OperationRules? {
+    func operations(of name: ServiceName, _ aliases: ServiceAliases) -> OperationRules? {
         func named(_ rules: [PolicyRule]) -> [PolicyRule] { rules.filter { $0.peer == .any || $0.peer == .service(name) } }
         let (allows, denials) = (named(narrowed), named(narrowedDenials))
         let isWhole = allowed[name] != nil
         guard isWhole || !allows.isEmpty, let first = denials.first ?? (isWhole ? nil : allows.first) else { return nil }
         return OperationRules(
-            allowed: isWhole ? nil : Set(allows.compactMap(\.operation)), denied: Set(denials.compactMap(\.operation)), rule: first.location
-        )
+            allowed: isWhole ? nil : Set(allows.compactMap(\.operation)), denied: Set(denials.compactMap(\.operation)), aliases: aliases,
+            rule: first.location)
     }
 
     func allowCalling(_ name: ServiceName) -> RuleLocation? { allowed[name] }

@@ -62,10 +62,4 @@ package struct ServiceRecord: Sendable, Hashable {
         location = record.location
         endpoints.reserveCapacity(record.endpoints.count)
     }
-
-    /// Another source knows that it is about to go.
-    mutating func drain(_ address: SocketAddress) {
-        guard let index = endpoints.firstIndex(where: { $0.address == address }) else { return }
-        draining.append(endpoints.remove(at: index))
-    }
 }

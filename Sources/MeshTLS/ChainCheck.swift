@@ -29,6 +29,17 @@ package enum ChainCheck {
             time: time)
     }
 
+    /// What a peer would find of a chain that this end is about to show: good for both roles, at a time within the leaf's own validity (whether that
+    /// has begun, and not ended, is the caller's affair).
+    package static func verifyOwn(_ chainDER: [[UInt8]], trust: TrustBundle, now: Int64) throws(TLSFailure) {
+        let leaf = try ParsedCertificate(der: leafDER(of: chainDER))
+        let validity = try facts(of: leaf)
+        let time = max(validity.notBefore, min(now, validity.notAfter - 1))
+        for purpose in [Purpose.server, .client] {
+            _ = try verify(leaf, above: chainDER.dropFirst(), trust: trust, purpose: purpose, revoked: .none, time: time)
+        }
+    }
+
     static func leafDER(of chainDER: [[UInt8]]) throws(TLSFailure) -> [UInt8] {
         guard let first = chainDER.first, chainDER.count <= TLSCredential.maximumChain + 1 else {
             throw TLSFailure(.peerUnverified, "a chain holds 1 to \(TLSCredential.maximumChain + 1) certificates, not \(chainDER.count)")

@@ -88,6 +88,8 @@ enum PeerVerification {
                 "\(whose) has a name that the authority above it may not give (name constraints)"
             case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION: "\(whose) has a critical extension that is not known here"
             case X509_V_ERR_CERT_CHAIN_TOO_LONG: "\(whose) has too long a chain"
+            case X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER, X509_V_ERR_MISSING_SUBJECT_KEY_IDENTIFIER:
+                "\(whose) lacks a key identifier that RFC 5280 §4.2.1 demands (authorityKeyIdentifier, or subjectKeyIdentifier of an authority)"
             default: "\(whose) is refused: \(String(cString: X509_verify_cert_error_string(Int(error))))"
             }
         return TLSFailure(.peerUnverified, detail)

@@ -18,7 +18,8 @@ package final class TrustBundle: Sendable {
         guard let store = X509_STORE_new() else { throw TLSFailure(.noCertificate, "no memory for a trust bundle") }
         self.store = store
         self.rootsDER = rootsDER
-        X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        // Without the second, OpenSSL passes over much that RFC 5280 obliges authorities to (`openssl-verification-options`, -x509_strict).
+        X509_STORE_set_flags(store, UInt(X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_X509_STRICT))
         for der in rootsDER {
             let root = try ParsedCertificate(der: der)
             guard root.isAuthority else {

@@ -32,6 +32,8 @@ struct Certificates {
                 keyUsage=critical,digitalSignature
                 extendedKeyUsage=serverAuth,clientAuth
                 basicConstraints=critical,CA:false
+                subjectKeyIdentifier=hash
+                authorityKeyIdentifier=keyid
                 """
             try extensions.write(toFile: path(name + ".ext"), atomically: true, encoding: .utf8)
             try Child.output([

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import MeshAdmin
+internal import MeshTypes
 
 /// What every command takes.
 struct ControlOptions: ParsableArguments {
@@ -22,7 +23,7 @@ struct ControlOptions: ParsableArguments {
         }
     }
 
-    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(sentence)\n".utf8)) }
+    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(VisibleText.plain(sentence, keepingLines: true))\n".utf8)) }
 
     /// Prints views as JSON, or as a table with a line each.
     func show<View: Encodable>(_ views: [View], _ columns: [Column<View>], none: String) throws {
@@ -36,6 +37,6 @@ struct ControlOptions: ParsableArguments {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
-        print(String(decoding: try encoder.encode(value), as: UTF8.self))
+        print(VisibleText.json(document: String(decoding: try encoder.encode(value), as: UTF8.self)))
     }
 }

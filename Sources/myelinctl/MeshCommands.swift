@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Foundation
 internal import MeshAdmin
 internal import MeshTelemetry
+internal import MeshTypes
 
 struct ServicesCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -115,7 +116,7 @@ struct FlowsCommand: AsyncParsableCommand {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
             encoder.keyEncodingStrategy = .convertToSnakeCase
-            return (try? encoder.encode(entry)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            return (try? encoder.encode(entry)).map { VisibleText.json(document: String(decoding: $0, as: UTF8.self)) } ?? ""
         }
     }
 
@@ -141,14 +142,15 @@ struct ExplainCommand: AsyncParsableCommand {
     @OptionGroup var options: ControlOptions
     @Argument(help: "The caller, with or without its namespace.") var source: String
     @Argument(help: "The callee.") var destination: String
+    @Argument(help: "An operation such as payout/claim, or a path as the caller writes it.") var operation: String?
 
     func run() async throws {
         let view = try await options.ask { client throws(StatusClientFailure) in
-            try await client.explain(source: source, destination: destination)
+            try await client.explain(source: source, destination: destination, operation: operation)
         }
         switch options.output {
         case .json: try options.printJSON(view)
-        case .table: print(view.text)
+        case .table: print(Readable.plain(view.text))
         }
         if !view.permitted { throw ExitCode.found }
     }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import MeshAdmin
+internal import MeshTypes
 
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(commandName: "status", abstract: "The daemon at a glance, and what is wrong.")
@@ -30,7 +31,7 @@ struct StatusCommand: AsyncParsableCommand {
             ("services", "\(status.services)"),
             ("carried now", "\(status.flows) flows, \(status.tunnels) tunnels"),
         ]
-        for (name, value) in fields { print(name.padding(toLength: 14, withPad: " ", startingAt: 0) + value) }
+        for (name, value) in fields { print(name.padding(toLength: 14, withPad: " ", startingAt: 0) + Readable.plain(value)) }
         if status.problems.isEmpty { print("problems      none") }
         for problem in status.problems { print("PROBLEM: \(Readable.plain(problem.what))\n         \(Readable.plain(problem.remedy))") }
     }
@@ -82,7 +83,7 @@ struct ConfigCommand: AsyncParsableCommand {
         let view = try await options.ask { client throws(StatusClientFailure) in try await client.configuration() }
         switch options.output {
         case .json: try options.printJSON(view)
-        case .table: print(view.text, terminator: "")
+        case .table: print(VisibleText.plain(view.text, keepingLines: true), terminator: "")
         }
     }
 }

@@ -1,3 +1,5 @@
+internal import MeshTypes
+
 /// A column of a table: its heading and what stands in it.
 struct Column<Row> {
     let heading: String
@@ -35,11 +37,8 @@ struct Table<Row> {
 
 /// Numbers and names as people read them.
 enum Readable {
-    /// Nothing that a peer or a file could name may move the cursor of a terminal: C0, DEL and C1 go.
-    static func plain(_ text: String) -> String {
-        let scalars = text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? "?" : $0 }
-        return String(String.UnicodeScalarView(scalars))
-    }
+    /// Nothing that a peer or a file could name may steer a terminal, or read as something else.
+    static func plain(_ text: String) -> String { VisibleText.plain(text) }
 
     static func bytes(_ count: UInt64) -> String {
         var value = Double(count)

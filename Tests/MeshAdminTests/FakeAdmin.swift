@@ -130,7 +130,7 @@ final class FakeAdmin: AdminSource {
         }
     }
 
-    func explain(source: String, destination: String) async -> ExplainView? {
+    func explain(source: String, destination: String, operation: String?) async -> ExplainView? {
         guard destination != "nobody" else { return nil }
         let permitted = destination == "usage"
         return ExplainView(

@@ -62,6 +62,47 @@ import X509
         #expect(try check { $0.rootPathLength = 0 } != nil)
     }
 
+    /// What RFC 5280 obliges authorities to and OpenSSL passes over unless it is told to be strict.
+    @Test func strictlyAsTheProfileHasIt() throws {
+        #expect(try check { $0.leafNamesItsIssuersKey = false }?.detail.contains("key identifier") == true)
+        #expect(try check { $0.intermediateNamesItsKey = false }?.detail.contains("key identifier") == true)
+        #expect(try check { $0.basicConstraintsAreCritical = false } != nil)
+        #expect(try check { $0.intermediateUsage = nil } != nil)
+        #expect(try check { $0.intermediateUsage = KeyUsage(digitalSignature: true) } != nil)
+        #expect(try check { $0.intermediateName = "" } != nil)
+        #expect(try check { $0.leafHasSubject = false } != nil, "its alternative names are not critical")
+    }
+
+    /// As cert-manager (a leaf without a subject), Vault and SPIRE (authorities that may sign more than certificates) make them.
+    @Test func takesWhatOtherAuthoritiesMake() throws {
+        #expect(
+            try check {
+                $0.leafHasSubject = false
+                $0.alternativeNamesAreCritical = true
+            } == nil)
+        #expect(try check { $0.intermediateUsage = KeyUsage(digitalSignature: true, keyCertSign: true, cRLSign: true) } == nil)
+        #expect(try check { $0.intermediateUsage = KeyUsage(keyCertSign: true) } == nil)
+        #expect(
+            try check {
+                $0.rootPathLength = nil
+                $0.intermediatePathLength = nil
+                $0.keyUsage = KeyUsage(digitalSignature: true, keyEncipherment: true, keyAgreement: true)
+            } == nil)
+    }
+
+    /// A chain that this end shows is judged as peers will, whatever the hour.
+    @Test func anOwnChainIsJudgedLikeAPeers() throws {
+        let (chain, root, _) = try CraftedChain().make()
+        let trust = try TrustBundle(rootsDER: [root])
+        let now = Int64(Date().timeIntervalSince1970)
+        for time in [now, now - 600, now + 7200] { try ChainCheck.verifyOwn(chain, trust: trust, now: time) }
+        #expect(throws: TLSFailure.self) { try ChainCheck.verifyOwn([chain[0]], trust: trust, now: now) }
+        let (loose, other, _) = try CraftedChain(keyUsageIsCritical: false).make()
+        #expect(throws: TLSFailure.self) { try ChainCheck.verifyOwn(loose, trust: TrustBundle(rootsDER: [other]), now: now) }
+        let (half, third, _) = try CraftedChain(usages: [.serverAuth]).make()
+        #expect(throws: TLSFailure.self) { try ChainCheck.verifyOwn(half, trust: TrustBundle(rootsDER: [third]), now: now) }
+    }
+
     @Test func nameConstraints() throws {
         #expect(try check { $0.constraints = NameConstraints(permittedURIDomains: ["daarion.city"]) } == nil)
         let elsewhere = try check { $0.constraints = NameConstraints(permittedURIDomains: ["elsewhere.example"]) }

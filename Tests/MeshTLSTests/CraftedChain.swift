@@ -22,13 +22,23 @@ struct CraftedChain {
     var usages: [ExtendedKeyUsage.Usage]? = [.serverAuth, .clientAuth]
     /// One more intermediate below the first.
     var isDeep = false
+    /// Of the intermediate: RFC 5280 §4.2.1.2, §4.2.1.9, §4.2.1.3 and §4.1.2.6.
+    var intermediateNamesItsKey = true
+    var basicConstraintsAreCritical = true
+    var intermediateUsage: KeyUsage? = KeyUsage(keyCertSign: true, cRLSign: true)
+    var intermediateName = "Crafted intermediate"
+    /// §4.2.1.1.
+    var leafNamesItsIssuersKey = true
+    /// §4.2.1.6: then the alternative names must be critical.
+    var leafHasSubject = true
+    var alternativeNamesAreCritical = false
 
     /// The chain, leaf first and without the root, and the root.
     func make() throws -> (chainDER: [[UInt8]], rootDER: [UInt8], leafKeyDER: [UInt8]) {
         let rootKey = P256.Signing.PrivateKey()
         let rootName = try DistinguishedName { CommonName("Crafted root") }
         let root = try authority(rootName, rootKey, issuer: rootName, signer: rootKey, length: rootPathLength)
-        var issuerName = try DistinguishedName { CommonName("Crafted intermediate") }
+        var issuerName = try intermediateName.isEmpty ? DistinguishedName() : DistinguishedName { CommonName(intermediateName) }
         var issuerKey = P256.Signing.PrivateKey()
         var above = [try intermediate(issuerName, issuerKey, issuer: rootName, signer: rootKey)]
         if isDeep {
@@ -55,18 +65,22 @@ struct CraftedChain {
         length: Int?, isAuthority: Bool = true, ends: Date = Date(timeIntervalSinceNow: CraftedChain.day),
         constraints: NameConstraints? = nil
     ) throws -> Certificate {
-        try Certificate(
+        let isRoot = name == issuer
+        let usage = isRoot ? KeyUsage(keyCertSign: true, cRLSign: true) : intermediateUsage
+        return try Certificate(
             version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: Date(timeIntervalSinceNow: -Self.day),
             notValidAfter: ends, issuer: issuer, subject: name,
             extensions: try Certificate.Extensions {
-                if isAuthority {
+                if isAuthority, isRoot || basicConstraintsAreCritical {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: length))
+                } else if isAuthority {
+                    BasicConstraints.isCertificateAuthority(maxPathLength: length)
                 } else {
                     Critical(BasicConstraints.notCertificateAuthority)
                 }
-                Critical(KeyUsage(keyCertSign: true, cRLSign: true))
+                if let usage { Critical(usage) }
                 if let constraints { Critical(constraints) }
-                SubjectKeyIdentifier(hash: .init(key.publicKey))
+                if isRoot || intermediateNamesItsKey { SubjectKeyIdentifier(hash: .init(key.publicKey)) }
                 AuthorityKeyIdentifier(keyIdentifier: SubjectKeyIdentifier(hash: .init(signer.publicKey)).keyIdentifier)
             }, issuerPrivateKey: .init(signer))
     }
@@ -74,9 +88,11 @@ struct CraftedChain {
     private func leaf(
         _ key: P256.Signing.PrivateKey, issuer: DistinguishedName, signer: P256.Signing.PrivateKey
     ) throws -> Certificate {
-        try Certificate(
+        let names = SubjectAlternativeNames([.dnsName("wallet.default.svc")] + uris.map { .uniformResourceIdentifier($0) })
+        return try Certificate(
             version: .v3, serialNumber: .init(), publicKey: .init(key.publicKey), notValidBefore: Date(timeIntervalSinceNow: -60),
-            notValidAfter: Date(timeIntervalSinceNow: 3600), issuer: issuer, subject: try DistinguishedName { CommonName("wallet") },
+            notValidAfter: Date(timeIntervalSinceNow: 3600), issuer: issuer,
+            subject: try leafHasSubject ? DistinguishedName { CommonName("wallet") } : DistinguishedName(),
             extensions: try Certificate.Extensions {
                 if leafIsAuthority {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
@@ -86,8 +102,10 @@ struct CraftedChain {
                 if let keyUsage, keyUsageIsCritical { Critical(keyUsage) }
                 if let keyUsage, !keyUsageIsCritical { keyUsage }
                 if let usages { try ExtendedKeyUsage(usages) }
-                SubjectAlternativeNames([.dnsName("wallet.default.svc")] + uris.map { .uniformResourceIdentifier($0) })
-                AuthorityKeyIdentifier(keyIdentifier: SubjectKeyIdentifier(hash: .init(signer.publicKey)).keyIdentifier)
+                if alternativeNamesAreCritical { Critical(names) } else { names }
+                if leafNamesItsIssuersKey {
+                    AuthorityKeyIdentifier(keyIdentifier: SubjectKeyIdentifier(hash: .init(signer.publicKey)).keyIdentifier)
+                }
             }, issuerPrivateKey: .init(signer))
     }
 

@@ -63,6 +63,8 @@ struct TestAuthority {
                 Critical(KeyUsage(digitalSignature: true, keyCertSign: shape.isAuthority))
                 if let usages = shape.usages { try! ExtendedKeyUsage(usages) }
                 SubjectAlternativeNames(names)
+                SubjectKeyIdentifier(hash: publicKey)
+                AuthorityKeyIdentifier(keyIdentifier: SubjectKeyIdentifier(hash: signer.publicKey).keyIdentifier)
             },
             issuerPrivateKey: signer)
     }

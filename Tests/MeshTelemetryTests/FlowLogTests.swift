@@ -55,6 +55,27 @@ import Testing
         #expect(destination["endpoint"] as? String == "[fd00::2]:8080")
     }
 
+    /// What a caller writes into a path, or a log's reader sees of it, steers no terminal.
+    @Test func aPathOfControlsIsEscaped() throws {
+        let path = NSTemporaryDirectory() + "myelin-access-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let ring = FlowRing(capacity: 16)
+        let log = log([ring], .file(path))
+        log.start()
+        var record = Self.flow()
+        record.request.isPresent = true
+        // CSI in C1, a mark of direction, DEL, ESC, and bytes that are no UTF-8.
+        let bytes: [UInt8] = Array("/a\u{9b}2J\u{202e}\u{7f}\u{1b}[2J".utf8) + [0xff, 0xc0, 0x80]
+        bytes.withUnsafeBytes { record.request.setPath($0) }
+        ring.push(record)
+        log.stop()
+        let line = try String(contentsOfFile: path, encoding: .utf8)
+        #expect(line.contains("\"path\":\"/a\\u009b2J\\u202e\\u007f\\u001b[2J"), "\(line)")
+        #expect(line.unicodeScalars.dropLast().allSatisfy(VisibleText.shows))
+        let fields = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        #expect(((fields["request"] as? [String: Any])?["path"] as? String)?.hasPrefix("/a\u{9b}2J\u{202e}") == true)
+    }
+
     /// The line is written by hand: it must be what the entry's own coding reads, for every kind of record.
     @Test(arguments: DenialReason.allCases)
     func everyLineReadsBackAsItsEntry(reason: DenialReason) throws {

@@ -29,7 +29,7 @@ struct AgentIdentitiesTests {
         maker.uris.append("spiffe://daarion.city/ns/default/sa/usage")
         #expect(try reason(maker).contains("2 URI names"))
         maker.uris = []
-        #expect(try reason(maker).contains("0 URI names"))
+        #expect(try reason(maker, named: LeafMaker.good).contains("0 URI names"))
         #expect(try reason(LeafMaker(), named: "spiffe://daarion.city/ns/default/sa/usage").contains("another SPIFFE ID"))
         #expect(try reason(LeafMaker(uris: ["spiffe://other.org/ns/default/sa/wallet"])).contains("trust domain daarion.city"))
         #expect(try reason(LeafMaker(uris: ["spiffe://daarion.city.evil/ns/default/sa/wallet"])).contains("trust domain"))
@@ -44,11 +44,49 @@ struct AgentIdentitiesTests {
         message.key = [1, 2, 3]
         #expect(try refusal(message).contains("private key"))
         message = try LeafMaker().message()
-        message.bundle = []
-        #expect(try refusal(message).contains("bundle"))
-        message = try LeafMaker().message()
         message.chain += [0]
         #expect(try refusal(message).contains("chain"))
+    }
+
+    /// As strictly as its peers will judge it.
+    @Test func refusesWhatPeersWouldRefuse() throws {
+        #expect(try reason(LeafMaker(usageIsCritical: false)).contains("not marked critical"))
+        #expect(try reason(LeafMaker(hasKeyIdentifier: false)).contains("key identifier"))
+        var foreign = try LeafMaker().message()
+        foreign.bundle = try LeafMaker().bundle
+        #expect(try refusal(foreign).contains("another CA"))
+    }
+
+    @Test func anEmptyOrUselessBundleDiscardsTheMessageAndTheLastStays() async throws {
+        let source = AgentSource(socket: "/nowhere", trustDomain: "daarion.city") { _ in }
+        let good = try LeafMaker().message()
+        #expect(source.accept(X509SVIDResponse(svids: [good]).encoded))
+        let roots = try await source.trustedRoots()
+        var bad = try LeafMaker().message()
+        for bundle in [[], [0x30, 0x03, 1, 2, 3], try LeafMaker().message().chain, try LeafMaker(maySign: false).bundle] as [[UInt8]] {
+            bad.bundle = bundle
+            #expect(!source.accept(X509SVIDResponse(svids: [bad]).encoded))
+            guard case .away(let failure) = source.status else { throw CancellationError() }
+            #expect("\(failure)".contains("the bundle of \(LeafMaker.good)"), "\(failure)")
+        }
+        #expect(try await source.trustedRoots() == roots)
+        #expect(try await source.svid(for: SPIFFEID(LeafMaker.good)!, now: Date()).certificate.chainDER == [good.chain])
+        // Every SVID of it is refused: whom to trust stays.
+        #expect(source.accept(X509SVIDResponse(svids: [try LeafMaker(usageIsCritical: false).message()]).encoded))
+        #expect(try await source.trustedRoots() == roots)
+        await #expect { try await source.svid(for: SPIFFEID(LeafMaker.good)!, now: Date()) } throws: {
+            ($0 as? AuthorityFailure)?.code == .withdrawn
+        }
+    }
+
+    @Test func oneThatIsNotValidYetWaits() async throws {
+        let source = AgentSource(socket: "/nowhere", trustDomain: "daarion.city") { _ in }
+        #expect(source.accept(X509SVIDResponse(svids: [try LeafMaker(begins: 600).message()]).encoded))
+        let identity = SPIFFEID(LeafMaker.good)!
+        await #expect { try await source.svid(for: identity, now: Date()) } throws: {
+            ($0 as? AuthorityFailure)?.code == .unreachable && "\($0)".contains("valid only from")
+        }
+        _ = try await source.svid(for: identity, now: Date().addingTimeInterval(700))
     }
 
     private func refusal(_ message: X509SVIDMessage) throws -> String {

@@ -76,14 +76,21 @@ struct LeafMaker {
     var isAuthority = false
     var usage: KeyUsage? = KeyUsage(digitalSignature: true)
     var extended: ExtendedKeyUsage? = try! ExtendedKeyUsage([.serverAuth, .clientAuth])
+    var usageIsCritical = true
     var lifetime: TimeInterval = 3600
+    /// Seconds from now.
+    var begins: TimeInterval = -60
+    /// Whether the root may sign certificates.
+    var maySign = true
+    /// RFC 5280 §4.2.1.1: of the leaf.
+    var hasKeyIdentifier = true
     /// nil: the certificate's own.
     var otherKey: P256.Signing.PrivateKey?
     let root = P256.Signing.PrivateKey()
 
     private func certificate(_ subject: String, _ key: P256.Signing.PublicKey, _ extensions: Certificate.Extensions) throws -> [UInt8] {
         let made = try Certificate(
-            version: .v3, serialNumber: .init(), publicKey: .init(key), notValidBefore: Date().addingTimeInterval(-60),
+            version: .v3, serialNumber: .init(), publicKey: .init(key), notValidBefore: Date().addingTimeInterval(begins),
             notValidAfter: Date().addingTimeInterval(lifetime), issuer: DistinguishedName { CommonName("root") },
             subject: DistinguishedName { CommonName(subject) }, signatureAlgorithm: .ecdsaWithSHA256, extensions: extensions,
             issuerPrivateKey: .init(root))
@@ -98,7 +105,8 @@ struct LeafMaker {
                 "root", root.publicKey,
                 Certificate.Extensions {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: nil))
-                    Critical(KeyUsage(keyCertSign: true))
+                    Critical(KeyUsage(keyCertSign: maySign, cRLSign: true))
+                    SubjectKeyIdentifier(hash: .init(root.publicKey))
                 })
         }
     }
@@ -109,8 +117,11 @@ struct LeafMaker {
             "leaf", key.publicKey,
             Certificate.Extensions {
                 Critical(isAuthority ? BasicConstraints.isCertificateAuthority(maxPathLength: nil) : .notCertificateAuthority)
-                if let usage { Critical(usage) }
+                if let usage, usageIsCritical { Critical(usage) } else if let usage { usage }
                 if let extended { extended }
+                if hasKeyIdentifier {
+                    AuthorityKeyIdentifier(keyIdentifier: SubjectKeyIdentifier(hash: .init(root.publicKey)).keyIdentifier)
+                }
                 SubjectAlternativeNames(uris.map { .uniformResourceIdentifier($0) } + [.dnsName("wallet.default.svc")])
             })
         return X509SVIDMessage(

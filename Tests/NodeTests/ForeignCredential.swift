@@ -25,6 +25,8 @@ enum ForeignCredential {
             keyUsage=critical,digitalSignature
             extendedKeyUsage=serverAuth,clientAuth
             basicConstraints=critical,CA:false
+            subjectKeyIdentifier=hash
+            authorityKeyIdentifier=keyid
             """
         try extensions.write(toFile: path("extensions"), atomically: true, encoding: .utf8)
         let root = authority.appendingPathComponent("root.pem").path

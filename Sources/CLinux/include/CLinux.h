@@ -19,6 +19,8 @@ int clinux_open(const char *path, int flags, mode_t mode);
 int clinux_duplicate(int fd);
 int clinux_setns(int fd, int kind);
 int clinux_unshare(int flags);
+/* A descriptor of the user namespace that owns the namespace behind `fd` (NS_GET_USERNS); -1 with errno. */
+int clinux_owning_user_namespace(int fd);
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length, int flags);
 /* Bytes that the peer has not acknowledged yet; -1 on error. */
 int clinux_unacknowledged(int fd);

@@ -1,6 +1,7 @@
 internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
+internal import MeshTypes
 
 /// How views travel: snake_case keys, sorted.
 enum AdminJSON {
@@ -11,6 +12,11 @@ enum AdminJSON {
         return encoder
     }
 
+    /// Nothing in it steers a terminal.
+    static func text(_ value: some Encodable) throws -> String {
+        VisibleText.json(document: String(decoding: try encoder().encode(value), as: UTF8.self))
+    }
+
     static func decoder() -> JSONDecoder {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
@@ -18,8 +24,8 @@ enum AdminJSON {
     }
 
     static func respond(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        let data = try encoder().encode(value)
-        return Response(status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: ByteBuffer(data: data)))
+        Response(
+            status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: ByteBuffer(string: try text(value))))
     }
 
     static func refuse(_ status: HTTPResponse.Status, _ error: String, _ remedy: String) throws -> Response {

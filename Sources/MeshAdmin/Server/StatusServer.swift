@@ -105,7 +105,8 @@ package struct StatusServer: Sendable {
             return try AdminJSON.refuse(
                 .badRequest, "a source and a destination must be named", "ask /v1/explain?source=wallet&destination=usage")
         }
-        guard let answer = await source.explain(source: String(from), destination: String(to)) else {
+        let operation = query["operation"].map { String($0) }
+        guard let answer = await source.explain(source: String(from), destination: String(to), operation: operation) else {
             return try AdminJSON.refuse(.notFound, "\(from) or \(to) is no service of the mesh", "see `myelinctl services`")
         }
         return try AdminJSON.respond(answer)
@@ -127,11 +128,8 @@ package struct StatusServer: Sendable {
             // The writer is lent to this closure only; inside the task of the reader's watch it is still used by one at a time.
             nonisolated(unsafe) var writer = writer
             try await request.body.consumeWithCancellationOnInboundClose { _ in
-                let encoder = AdminJSON.encoder()
                 for await flow in flows.cancelOnGracefulShutdown() {
-                    var line = try encoder.encode(flow)
-                    line.append(UInt8(ascii: "\n"))
-                    try await writer.write(ByteBuffer(data: line))
+                    try await writer.write(ByteBuffer(string: try AdminJSON.text(flow) + "\n"))
                 }
             }
             try await writer.finish(nil)

@@ -77,7 +77,18 @@ struct PolicyDocument {
             return nil
         }
         guard let operation = mapping["operation"] else { return PolicyRule(peer: named, location: value.location) }
-        return operation.text().map { PolicyRule(peer: named, operation: $0, location: value.location) }
+        return self.operation(operation).map { PolicyRule(peer: named, operation: $0, location: value.location) }
+    }
+
+    /// Refused unless a request could ever be it: a rule that never binds would look like one that does.
+    private func operation(_ value: DocumentValue) -> String? {
+        guard let text = value.text() else { return nil }
+        guard OperationPath(operation: text) != nil else {
+            value.report(
+                "\"\(text)\" is no operation", "write what stands behind /internal/v1/<service>/ of a path, such as payout/claim: plain segments")
+            return nil
+        }
+        return text
     }
 
     private func peer(_ value: DocumentValue) -> PolicyRule.Peer? {

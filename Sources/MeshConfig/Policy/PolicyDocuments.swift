@@ -23,7 +23,7 @@ package enum PolicyDocuments {
         }
         errors += duplicates(among: policies)
         guard errors.isEmpty else { throw DocumentErrors(errors) }
-        return PolicySet(policies, namespace: namespace)
+        return PolicySet(policies, namespace: namespace, aliases: ServiceAliases(aliases))
     }
 
     /// One file's contents. - Parameter file: its name, which names the service where the text does not.

@@ -34,7 +34,15 @@ struct InstanceProbe {
         }
         do throws(SystemError) {
             guard let path = try namespacePath(rule, found) else { return instance(.empty, nil, [], "it has no process yet") }
-            let (view, isHome) = try namespaces.view(of: try NetworkNamespace(path: path))
+            let namespace = try NetworkNamespace(path: path)
+            let isShown = !rule.sharesNodeNamespace && rule.networkNamespace == nil
+            // Its addresses would be whatever it gave itself.
+            if isShown, try !NamespaceOrigin.isNodes(namespace) {
+                return instance(
+                    .invalid, nil, [],
+                    "its process may have made its network namespace itself (a user namespace of its own owns it): let the rule name it by `netns:`")
+            }
+            let (view, isHome) = try namespaces.view(of: namespace)
             let workload = Workload(
                 service: identity, cgroup: found.path, networkNamespace: isHome ? nil : rule.networkNamespace?.filled(found.variables),
                 sharesNodeNamespace: isHome)

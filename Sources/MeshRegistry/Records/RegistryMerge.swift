@@ -2,10 +2,12 @@ internal import MeshConfig
 internal import MeshPolicy
 package import MeshTypes
 
-/// Puts the records of all sources together. Pure: the result depends on what they say and on their order, not on when they said it.
+/// Puts the records of all sources together. Pure: the result depends on what they say, on their order and on who held an address before, not on
+/// when they said it.
 ///
 /// The winner of a conflict is the source that comes first. Of a service, the first source gives port, protocol, team and version, and
-/// all give endpoints; an address is the endpoint of one service; a cgroup is one workload. Within one source the first record wins.
+/// all give endpoints; an address is the endpoint of one service (`EndpointClaims`); a cgroup is one workload. Within one source the first
+/// record wins.
 package struct RegistryMerge {
     /// The daemon's own ports in every namespace: no service can have them.
     private static let reservedPorts: [UInt16: String] = [15001: "the capture listener", 15053: "the resolver"]
@@ -21,7 +23,11 @@ package struct RegistryMerge {
     private var nodes: [String: Holder] = [:]
     private var drainingNodes: Set<String> = []
     private var places: [ServiceIdentity: Place] = [:]
-    private var owners: [SocketAddress: Owner] = [:]
+    /// Of whom an operator's record says where they are.
+    private var declaredNodes: [String: IPAddress] = [:]
+    private(set) var claims = EndpointClaims()
+    /// What counted before.
+    private let before: EndpointClaims?
     private var cgroups: [String: Holder] = [:]
 
     private struct Holder {
@@ -36,18 +42,18 @@ package struct RegistryMerge {
         let source: SourceName
     }
 
-    private struct Owner {
-        let service: ServiceIdentity
-        let source: SourceName
-        let location: RuleLocation
-    }
-
     /// - Parameters:
     ///   - sources: the first one wins.
     ///   - itself: this node as its own configuration has it, in case no source knows it.
     ///   - isDraining: this node takes no new calls.
     package init(_ sources: [(name: SourceName, records: RegistryRecords)], itself: Node? = nil, isDraining: Bool = false) {
+        self.init(sources, itself: itself, isDraining: isDraining, after: nil)
+    }
+
+    /// - Parameter before: who held which address until now.
+    init(_ sources: [(name: SourceName, records: RegistryRecords)], itself: Node?, isDraining: Bool, after before: EndpointClaims?) {
         node = itself?.name
+        self.before = before
         // Nodes of all sources first: an endpoint may be on a node that another source knows.
         for (name, records) in sources {
             source = name
@@ -58,11 +64,12 @@ package struct RegistryMerge {
             if isDraining { drainingNodes.insert(itself.name) }
         }
         let expected = sources.reduce(0) { $0 + $1.records.services.reduce(0) { $0 + $1.endpoints.count } }
-        owners.reserveCapacity(expected)
+        claims.reserve(expected)
         for (name, records) in sources {
             source = name
             for service in records.services { add(service) }
         }
+        settleEndpoints()
         for (name, records) in sources {
             source = name
             for record in records.workloads { add(record) }
@@ -73,6 +80,7 @@ package struct RegistryMerge {
     private mutating func add(_ record: RegistryRecords.NodeRecord) {
         let name = record.node.name
         if record.isDraining { drainingNodes.insert(name) }
+        if record.announcer == nil, declaredNodes[name] == nil { declaredNodes[name] = record.node.tunnel.ip }
         guard let first = nodes[name] else {
             nodes[name] = Holder(source: source, location: record.location)
             state.nodes[name] = record.node
@@ -118,22 +126,36 @@ package struct RegistryMerge {
 
     private mutating func add(_ record: RegistryRecords.EndpointRecord, of service: RegistryRecords.Service, at index: Int) {
         guard let endpoint = endpoint(record, of: service) else { return }
-        if let first = owners[endpoint.address] {
-            if first.service == service.identity, first.source != source {
-                if record.isDraining { state.services[index].drain(endpoint.address) }
-                return
-            }
+        let claim = EndpointClaims.Claim(
+            endpoint: endpoint, service: service.identity, place: index, source: source, location: record.location, announcer: record.announcer,
+            isAtHome: isAtHome(record), isDraining: record.isDraining || record.node.map(drainingNodes.contains) == true)
+        switch claims.enter(claim, before: before) {
+        case .entered, .known: break
+        case .beaten(let loser, let winner):
             report(
-                .conflict, record.location, "\(endpoint.address) is an endpoint twice",
-                first.service == service.identity
-                    ? "it is also at \(first.location)" : "it is also at \(first.location), of \(first.service)")
-            return
+                .conflict, loser.location, "\(endpoint.address) is an endpoint twice",
+                "it is also at \(winner.location)" + (loser.service == winner.service ? "" : ", of \(winner.service)")
+                    + (loser.announcer == nil ? "" : ", which stands before what \(loser.announcer ?? "") announces"),
+                of: loser.source)
+        case .disputed(let other):
+            report(
+                .conflict, record.location, "\(endpoint.address) is announced by \(record.announcer ?? "") and \(other.announcer ?? "") alike",
+                "it is also at \(other.location), of \(other.service); neither is used until one of them withdraws: see which node lies")
         }
-        owners[endpoint.address] = Owner(service: service.identity, source: source, location: record.location)
-        if record.isDraining || record.node.map(drainingNodes.contains) == true {
-            state.services[index].draining.append(endpoint)
-        } else {
-            state.services[index].endpoints.append(endpoint)
+    }
+
+    /// What a node announces of its own address does not count here: it could announce any.
+    private func isAtHome(_ record: RegistryRecords.EndpointRecord) -> Bool {
+        record.announcer.map { declaredNodes[$0] == record.address } ?? false
+    }
+
+    private mutating func settleEndpoints() {
+        claims.forEachHolder { claim in
+            if claim.isDraining {
+                state.services[claim.place].draining.append(claim.endpoint)
+            } else {
+                state.services[claim.place].endpoints.append(claim.endpoint)
+            }
         }
     }
 
@@ -210,13 +232,13 @@ package struct RegistryMerge {
     }
 
     private mutating func report(
-        _ kind: RegistryProblem.Kind, _ location: RuleLocation, _ message: String, _ suggestion: String
+        _ kind: RegistryProblem.Kind, _ location: RuleLocation, _ message: String, _ suggestion: String, of origin: SourceName? = nil
     ) {
         problemCount += 1
         guard problems.count < RegistryBounds.problems else { return }
         problems.append(
             RegistryProblem(
-                kind: kind, source: source,
+                kind: kind, source: origin ?? source,
                 error: DocumentError(
                     file: location.file, line: location.line, column: location.column, message: message, suggestion: suggestion)))
     }

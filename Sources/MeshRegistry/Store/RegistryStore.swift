@@ -17,6 +17,8 @@ package actor RegistryStore {
     private let moment: @Sendable () -> Moment
     private var ledgers: [SourceName: SourceLedger] = [:]
     private var unkept: Set<SourceName> = []
+    /// Who is the endpoint at an address, and stays it whoever else says so.
+    private var claims: EndpointClaims?
     private var isScheduled = false
     private var isMerging = false
     private var mustMergeAgain = false
@@ -184,7 +186,8 @@ package actor RegistryStore {
 
     private func mergeOnce() async {
         let sources = names.compactMap { name in ledgers[name]?.records.map { (name: name, records: $0) } }
-        let merge = RegistryMerge(sources, itself: node, isDraining: isDraining)
+        let merge = RegistryMerge(sources, itself: node, isDraining: isDraining, after: claims)
+        claims = merge.claims
         problems = merge.problems
         problemCount = merge.problemCount
         for problem in problems where !knownProblems.contains(problem) { note(.problem(problem)) }

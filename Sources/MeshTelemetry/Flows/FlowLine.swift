@@ -36,7 +36,7 @@ struct FlowLine {
         put("\(record.ending)")
         if record.reason != .none {
             put("\",\"explanation\":\"")
-            put(Self.escaped(record.reason.explanation))
+            put(VisibleText.json(record.reason.explanation))
         }
         put(record.identityVerified ? "\",\"identity_verified\":true" : "\",\"identity_verified\":false")
         put(",\"path\":\"")
@@ -68,12 +68,12 @@ struct FlowLine {
         put(",\"method\":\"")
         put(facts.method.name)
         put("\",\"path\":\"")
-        put(Self.escaped(facts.path))
+        put(VisibleText.json(facts.path))
         put("\",\"protocol\":\"")
         put(facts.protocolName)
         if !facts.identifier.isEmpty {
             put("\",\"request_id\":\"")
-            put(Self.escaped(facts.identifier.text))
+            put(VisibleText.json(facts.identifier.text))
         }
         put(facts.isShadow ? "\",\"shadow\":true,\"status\":" : "\",\"status\":")
         put(UInt64(facts.status))
@@ -115,7 +115,7 @@ struct FlowLine {
         guard let identity = names(service) else { return [] }
         let spiffe = SPIFFEID(trustDomain: trustDomain, service: identity).description
         let text =
-            "\"namespace\":\"\(Self.escaped(identity.namespace))\",\"service\":\"\(identity.name)\",\"spiffe\":\"\(Self.escaped(spiffe))\""
+            "\"namespace\":\"\(VisibleText.json(identity.namespace))\",\"service\":\"\(identity.name)\",\"spiffe\":\"\(VisibleText.json(spiffe))\""
         if services.count >= Self.maximumServices { services = [:] }
         services[service] = Array(text.utf8)
         return Array(text.utf8)
@@ -170,22 +170,6 @@ struct FlowLine {
     }
 
     private mutating func put(_ text: String) { bytes.append(contentsOf: text.utf8) }
-
-    /// RFC 8259 §7.
-    private static func escaped(_ text: String) -> String {
-        guard text.utf8.contains(where: { $0 < 32 || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else { return text }
-        return String(
-            text.unicodeScalars.flatMap { scalar -> [Character] in
-                switch scalar {
-                case "\"": return ["\\", "\""]
-                case "\\": return ["\\", "\\"]
-                case _ where scalar.value < 32:
-                    let hex = String(scalar.value, radix: 16)
-                    return Array("\\u" + String(repeating: "0", count: 4 - hex.count) + hex)
-                default: return [Character(scalar)]
-                }
-            })
-    }
 }
 
 /// Points in time as the access log writes them.

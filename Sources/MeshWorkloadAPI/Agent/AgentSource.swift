@@ -66,6 +66,11 @@ package final class AgentSource: SVIDSource {
                 advice: "register the daemon with the agent's server for it, see docs/spiffe.md")
         }
         let certificate = given.certificate
+        guard now >= certificate.notBefore else {
+            throw AuthorityFailure(
+                .unreachable, "the agent's SVID for \(identity) is valid only from \(certificate.notBefore.formatted(.iso8601))",
+                advice: "check the clocks of this machine and of the agent's server")
+        }
         guard now < certificate.notAfter else {
             throw AuthorityFailure(
                 .unreachable, "the agent's SVID for \(identity) ended at \(certificate.notAfter.formatted(.iso8601))",
@@ -116,7 +121,7 @@ package final class AgentSource: SVIDSource {
         do throws(MalformedMessage) {
             let identities = try AgentIdentities(X509SVIDResponse(bytes[...]), trustDomain: trustDomain)
             state.withLock { state in
-                state.identities = identities
+                state.identities = identities.roots.isEmpty ? identities.trusting(state.identities?.roots ?? []) : identities
                 state.accepted += 1
             }
             enter(.following(svids: identities.svids.count, refused: identities.refused))

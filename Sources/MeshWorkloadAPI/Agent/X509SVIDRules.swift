@@ -13,8 +13,12 @@ struct SVIDRefusal: Error, Equatable, CustomStringConvertible {
 
 /// What an SVID must be before the mesh uses it (X509-SVID §2–§5, and the mesh's own form of SPIFFE IDs).
 enum X509SVIDRules {
-    /// - Parameter message: consumed: its key is wiped.
-    static func check(_ message: consuming X509SVIDMessage, trustDomain: String) throws(SVIDRefusal) -> (SPIFFEID, GivenSVID) {
+    /// - Parameters:
+    ///   - message: consumed: its key is wiped.
+    ///   - bundle: the authorities that came with it.
+    static func check(
+        _ message: consuming X509SVIDMessage, trustDomain: String, bundle: TrustBundle, now: Date
+    ) throws(SVIDRefusal) -> (SPIFFEID, GivenSVID) {
         let chain: [[UInt8]]
         do throws(MalformedMessage) {
             chain = try DERCertificates.split(message.chain, limit: TLSCredential.maximumChain)
@@ -29,6 +33,10 @@ enum X509SVIDRules {
             throw SVIDRefusal("its private key cannot be read")
         }
         guard publicKey(of: leaf) == key.publicKeyDER else { throw SVIDRefusal("its private key is not the one of its certificate") }
+        // As its peers will: an SVID that they refuse is none.
+        do throws(TLSFailure) {
+            try ChainCheck.verifyOwn(chain, trust: bundle, now: Int64(now.timeIntervalSince1970))
+        } catch { throw SVIDRefusal(error.detail) }
         return (
             identity,
             GivenSVID(

@@ -15,7 +15,7 @@ struct EnrolmentOptions: ParsableArguments {
     @Flag(help: "Show what would be written or removed, and change nothing.")
     var dryRun = false
 
-    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(sentence)\n".utf8)) }
+    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(VisibleText.plain(sentence, keepingLines: true))\n".utf8)) }
 
     func unit(_ text: String) throws -> UnitName {
         guard let unit = UnitName(text) else {
@@ -85,7 +85,7 @@ struct EnrolCommand: ParsableCommand {
                 }
             }
             try options.reload()
-            for remark in plan.remarks { print("note: \(remark)") }
+            for remark in plan.remarks { print("note: \(Readable.plain(remark))") }
         }
     }
 

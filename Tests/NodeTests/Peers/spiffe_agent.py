@@ -59,6 +59,8 @@ def certificate(subject, key, issuer, signer, names, authority, usage, lifetime)
         .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(seconds=10))
         .not_valid_after(now + lifetime).add_extension(x509.BasicConstraints(authority, None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(n) for n in names]), critical=False))
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     if usage:
         builder = builder.add_extension(x509.KeyUsage(
             digital_signature=not authority, key_cert_sign=authority, crl_sign=authority, **bits), critical=True)

@@ -45,11 +45,11 @@ import Testing
 
     /// The victim's own calls, each on a new connection that it keeps for a while. Prints whether there were many, and how many failed.
     private static let call = """
-        import socket, time
+        import socket, sys, time
         good = bad = 0; kept = []; end = time.time() + 7
         while time.time() < end:
             try:
-                s = socket.create_connection(('wallet', 8081), 3); s.sendall(b'GET / HTTP/1.1\\r\\nHost: wallet\\r\\n\\r\\n')
+                s = socket.create_connection((sys.argv[1], 8081), 3); s.sendall(b'GET / HTTP/1.1\\r\\nHost: wallet\\r\\n\\r\\n')
                 if s.recv(100).startswith(b'HTTP/1.1 200'): good += 1
                 else: bad += 1
                 kept = kept[-20:] + [s]
@@ -62,7 +62,7 @@ import Testing
         let victim = lab.workload("victim")
         #expect(try eventually(20) { try lab.curl(from: victim, "http://wallet:8081/").succeeded })
         for foothold in [Lab.Foothold.unknown(node), .uncaptured(node)] {
-            let calls = try lab.spawn(in: victim, ["/usr/bin/python3", "-c", Self.call])
+            let calls = try lab.spawn(in: victim, ["/usr/bin/python3", "-c", Self.call, lab.workload("wallet").ipv4])
             let attack = try lab.attack(from: foothold, ["/usr/bin/python3", "-c", Self.borrow])
             #expect(calls.process.wait(timeout: .seconds(20)) != nil)
             let report = try String(contentsOfFile: calls.output, encoding: .utf8)

@@ -100,7 +100,8 @@ extension NodeAdmin {
         let text =
             switch reason {
             case .none: "\(from) may ask \(to) for \(path): allowed at \(rule)\(narrowed(rules))"
-            case .denied: "\(from) may not ask \(to) for \(path): a server might take it for an operation that is denied at \(rule)\(narrowed(rules))"
+            case .denied:
+                "\(from) may not ask \(to) for \(path): a server might take it for an operation that is denied at \(rule)\(narrowed(rules))"
             default: "\(from) may not ask \(to) for \(path): it is none of the operations that are allowed at \(rule)\(narrowed(rules))"
             }
         return ExplainView(

@@ -39,7 +39,9 @@ package enum NamespaceOrigin {
         for _ in 0..<maximumNames {
             guard let entry = readdir(directory) else { return false }
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: entry.pointee.d_name)) { String(cString: $0) }
+                pointer.withMemoryRebound(to: CChar.self, capacity: MemoryLayout.size(ofValue: entry.pointee.d_name)) {
+                    String(cString: $0)
+                }
             }
             var status = stat()
             guard stat("\(named)/\(name)", &status) == 0 else { continue }

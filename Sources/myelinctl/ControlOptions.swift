@@ -23,7 +23,9 @@ struct ControlOptions: ParsableArguments {
         }
     }
 
-    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(VisibleText.plain(sentence, keepingLines: true))\n".utf8)) }
+    func complain(_ sentence: String) {
+        FileHandle.standardError.write(Data("myelinctl: \(VisibleText.plain(sentence, keepingLines: true))\n".utf8))
+    }
 
     /// Prints views as JSON, or as a table with a line each.
     func show<View: Encodable>(_ views: [View], _ columns: [Column<View>], none: String) throws {

@@ -25,10 +25,23 @@ struct NamesForeignTests {
         let reply = try #require(try alone.client().ask(NamesClient.query("www.example.com", payload: 1232)))
         #expect(
             reply.header.responseCode == .serverFailure && reply.options?.options.dropFirst(5).first == 22, "nobody is there to be asked")
+        // The name server hears of others from another thread.
+        func eventually(_ holds: () throws -> Bool) rethrows -> Bool {
+            for _ in 0..<100 {
+                if try holds() { return true }
+                usleep(20_000)
+            }
+            return false
+        }
         alone.server.use([upstream.address])
-        #expect(try alone.client().ask(NamesClient.query("www.example.com"))?.answers.count == 1)
+        #expect(try eventually { try alone.client().ask(NamesClient.query("www.example.com"))?.answers.count == 1 })
         alone.server.use([])
-        #expect(try alone.client().ask(NamesClient.query("other.example.com"))?.header.responseCode == .serverFailure)
+        var number = 0
+        #expect(
+            try eventually {
+                number += 1
+                return try alone.client().ask(NamesClient.query("other\(number).example.com"))?.header.responseCode == .serverFailure
+            })
         #expect(named.queries.isEmpty)
     }
 

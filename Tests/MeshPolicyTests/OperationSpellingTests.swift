@@ -23,9 +23,11 @@ struct OperationSpellingTests {
         "/internal/v1/agent/run/", "/internal/v1/agent/run/all", "/internal/v1/agent/run.json", "/internal/v1/agent/run.xml?x=1",
         "/internal/v1/agent/run:cancel", "/internal/v1/agent/run~", "/internal/v1/agent/jobs/re_run", "/internal/v1/agent/jobs/RE-RUN.do",
         // What some server decodes, cuts off, collapses or splits.
-        "/internal/v1/agent/run.", "/internal/v1/agent/run,", "/internal/v1/agent/run;a=b", "/internal/v1/agent/%72un", "/internal/v1/agent/ru%256e",
+        "/internal/v1/agent/run.", "/internal/v1/agent/run,", "/internal/v1/agent/run;a=b", "/internal/v1/agent/%72un",
+        "/internal/v1/agent/ru%256e",
         "/internal/v1/agent//run", "//internal/v1/agent/run", "/internal/v1/./agent/run", "/internal/v1/x/../agent/run",
-        "/internal/v1/agent\\run", "/internal/v1/agent/run ", "/internal/v1/agent/run+", "/internal/v1/agent/run#x", "/internal/v1/agent/run\0",
+        "/internal/v1/agent\\run", "/internal/v1/agent/run ", "/internal/v1/agent/run+", "/internal/v1/agent/run#x",
+        "/internal/v1/agent/run\0",
         "/internal/v1/agent/run\u{7f}", "/internal/v1/agent/run&x", "/internal/v1/agent/run=x", "/internal/v1/agent/(S(x))/run",
         "/(S(abc))/internal/v1/agent/run", "/internal/v1/agent/run$DATA", "/internal/v1/agent/run*", "/internal/v1/agent/run|x",
         "/internal/v1/agent/run!", "/internal/v1/agent/'run'", "/internal/v1/agent/\"run\"", "/internal/v1/agent/[run]",
@@ -35,8 +37,10 @@ struct OperationSpellingTests {
     func whatAServerMightTakeForItIsRefused(path: String) { #expect(Self.verdict(path.utf8) == .denied) }
 
     @Test(arguments: [
-        "", "/", "*", "/?run", "/health", "/health/ready", "/metrics", "/internal/v1/agent/status", "/internal/v1/agent-orchestrator/status?x=%2Frun",
-        "/internal/v1/agent/runs", "/internal/v1/agent/run-all", "/internal/v1/agent/rerun", "/internal/v1/agent/jobs", "/internal/v1/agent/jobs/list",
+        "", "/", "*", "/?run", "/health", "/health/ready", "/metrics", "/internal/v1/agent/status",
+        "/internal/v1/agent-orchestrator/status?x=%2Frun",
+        "/internal/v1/agent/runs", "/internal/v1/agent/run-all", "/internal/v1/agent/rerun", "/internal/v1/agent/jobs",
+        "/internal/v1/agent/jobs/list",
         "/internal/v1/agent/jobs/run", "/internal/v1/agent/list/run", "/internal/v1/agents/run", "/internal/v1/my-agent/run",
         "/internal/v1/wallet/run", "/internal/v2/agent/status/", "/run", "/files/a_b.tar.gz", "/users/x@example.org/12:30",
     ])
@@ -57,7 +61,9 @@ struct OperationSpellingTests {
     private static func mutated(_ path: String, _ random: inout FastRandom) -> String {
         let halves = path.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let (path, query) = (halves[0], halves.count > 1 ? "?" + halves[1] : "")
-        func everywhere(_ change: (Character) -> String) -> String { path.map { Bool.random(using: &random) ? change($0) : String($0) }.joined() }
+        func everywhere(_ change: (Character) -> String) -> String {
+            path.map { Bool.random(using: &random) ? change($0) : String($0) }.joined()
+        }
         let plain = path.contains("%")
         let changed =
             switch Int.random(in: 0..<12, using: &random) {

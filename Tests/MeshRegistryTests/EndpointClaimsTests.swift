@@ -42,7 +42,9 @@ import Testing
             await store.receive(report(services), from: etcd)
             #expect(await owners(store) == ["wallet"])
             let problem = await store.problems.first
-            #expect(problem?.kind == .conflict && problem?.error.description.contains("stands before what n2 announces") == true, "\(String(describing: problem))")
+            #expect(
+                problem?.kind == .conflict && problem?.error.description.contains("stands before what n2 announces") == true,
+                "\(String(describing: problem))")
         }
         await store.receive(report([announced("chain-rpc", by: "n2")]), from: etcd)
         #expect(await owners(store) == ["chain-rpc"], "the address is free")

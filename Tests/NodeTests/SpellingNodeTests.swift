@@ -31,7 +31,8 @@ import Testing
 
     private static let forms = [
         "/internal/v1/agent-orchestrator/run", "/internal/v1/agent/run", "/internal/v1/agent_orchestrator/run", "/internal/v1/AGENT/Run",
-        "/internal/v2/agent/run", "/internal/v1/agent/v2/run", "/internal/v1/agent/run.", "/internal/v1/agent/run,", "/internal/v1/agent/run/",
+        "/internal/v2/agent/run", "/internal/v1/agent/v2/run", "/internal/v1/agent/run.", "/internal/v1/agent/run,",
+        "/internal/v1/agent/run/",
         "/internal/v1/agent/run/x", "/internal/v1/agent/run.json", "/internal/v1/agent//run", "/internal/v1/./agent/run",
         "/internal/v1/agent/x/../run", "/internal/v1/agent/%72un", "/internal/v1/agent;a=b/run", "/api/internal/v1/agent/run", "/agent/run",
         "/(S(x))/internal/v1/agent/run", "/internal/v1/agent/run?x=1", "/internal/v1/agent%2frun",
@@ -73,8 +74,10 @@ import Testing
         try lab.write(policy: Self.allowing, of: "caller", on: lab.node("node-1"))
         try lab.signalDaemon(lab.node("node-1"), SIGHUP)
         let direct = Self.forms[1]
-        // Until the caller's node has taken it on it answers 403 itself; afterwards the callee's node ends the stream.
-        #expect(try eventually { try ask([direct], from: caller)[direct] != 403 })
+        // Until the caller's node has taken it on it refuses by its own rules; afterwards the callee's node ends the stream.
+        let address = "http://agent-orchestrator:8083\(direct)"
+        let reason = ["curl", "-sS", "--noproxy", "*", "--max-time", "5", "-o", "/dev/null", "-w", "%header{x-myelin-reason}", address]
+        #expect(try eventually { try lab.attack(from: .workload(caller), reason).output.contains("permit_withdrawn") })
         let before = seen()
         for options in [[], ["--http2-prior-knowledge"]] as [[String]] {
             let answered = try ask(Self.forms, from: caller, options)

@@ -25,7 +25,8 @@ enum AdminJSON {
 
     static func respond(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
         Response(
-            status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: ByteBuffer(string: try text(value))))
+            status: status, headers: [.contentType: "application/json"], body: ResponseBody(byteBuffer: ByteBuffer(string: try text(value)))
+        )
     }
 
     static func refuse(_ status: HTTPResponse.Status, _ error: String, _ remedy: String) throws -> Response {

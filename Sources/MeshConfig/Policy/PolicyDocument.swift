@@ -85,7 +85,8 @@ struct PolicyDocument {
         guard let text = value.text() else { return nil }
         guard OperationPath(operation: text) != nil else {
             value.report(
-                "\"\(text)\" is no operation", "write what stands behind /internal/v1/<service>/ of a path, such as payout/claim: plain segments")
+                "\"\(text)\" is no operation",
+                "write what stands behind /internal/v1/<service>/ of a path, such as payout/claim: plain segments")
             return nil
         }
         return text

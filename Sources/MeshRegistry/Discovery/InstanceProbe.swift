@@ -40,7 +40,8 @@ struct InstanceProbe {
             if isShown, try !NamespaceOrigin.isNodes(namespace) {
                 return instance(
                     .invalid, nil, [],
-                    "its process may have made its network namespace itself (a user namespace of its own owns it): let the rule name it by `netns:`")
+                    "its process may have made its network namespace itself (a user namespace of its own owns it): let the rule name it by `netns:`"
+                )
             }
             let (view, isHome) = try namespaces.view(of: namespace)
             let workload = Workload(

@@ -127,7 +127,8 @@ package struct RegistryMerge {
     private mutating func add(_ record: RegistryRecords.EndpointRecord, of service: RegistryRecords.Service, at index: Int) {
         guard let endpoint = endpoint(record, of: service) else { return }
         let claim = EndpointClaims.Claim(
-            endpoint: endpoint, service: service.identity, place: index, source: source, location: record.location, announcer: record.announcer,
+            endpoint: endpoint, service: service.identity, place: index, source: source, location: record.location,
+            announcer: record.announcer,
             isAtHome: isAtHome(record), isDraining: record.isDraining || record.node.map(drainingNodes.contains) == true)
         switch claims.enter(claim, before: before) {
         case .entered, .known: break
@@ -139,7 +140,8 @@ package struct RegistryMerge {
                 of: loser.source)
         case .disputed(let other):
             report(
-                .conflict, record.location, "\(endpoint.address) is announced by \(record.announcer ?? "") and \(other.announcer ?? "") alike",
+                .conflict, record.location,
+                "\(endpoint.address) is announced by \(record.announcer ?? "") and \(other.announcer ?? "") alike",
                 "it is also at \(other.location), of \(other.service); neither is used until one of them withdraws: see which node lies")
         }
     }

@@ -15,7 +15,9 @@ struct EnrolmentOptions: ParsableArguments {
     @Flag(help: "Show what would be written or removed, and change nothing.")
     var dryRun = false
 
-    func complain(_ sentence: String) { FileHandle.standardError.write(Data("myelinctl: \(VisibleText.plain(sentence, keepingLines: true))\n".utf8)) }
+    func complain(_ sentence: String) {
+        FileHandle.standardError.write(Data("myelinctl: \(VisibleText.plain(sentence, keepingLines: true))\n".utf8))
+    }
 
     func unit(_ text: String) throws -> UnitName {
         guard let unit = UnitName(text) else {

@@ -36,6 +36,10 @@ extension DataPlaneTests {
         @Test func aTunnelEndsWithItsCertificates() async throws {
             let callee = try TestListener()
             let mesh = try await TwoNodes(endpoints: [callee.address], left: .seconds(8))
+            try watchTheEnd(of: mesh, callee)
+        }
+
+        private func watchTheEnd(of mesh: TwoNodes, _ callee: TestListener) throws {
             let begun = ContinuousClock.now
             let client = try mesh.dial()
             let server = try callee.accept()

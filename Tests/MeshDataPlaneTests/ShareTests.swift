@@ -34,6 +34,7 @@ extension DataPlaneTests {
             #expect(eventually { (usage(mesh)?.refused ?? 0) == 27 })
             #expect(usage(mesh) == ConnectionShares.Usage(connections: 63, share: 63, refused: 27))
             #expect(mesh.source.nextFlow { $0.reason == .shareExhausted && $0.workload == WorkloadID(rawValue: 1) } != nil)
+            withExtendedLifetime(clients) {}
             clients.removeAll()
             #expect(eventually { usage(mesh)?.connections == 0 })
             let again = try mesh.dial()
@@ -94,6 +95,7 @@ extension DataPlaneTests {
             }
             #expect(ended == 20, "those beyond the guaranteed part, and without a reset")
             #expect(eventually { usage(mesh)?.connections == 10 })
+            withExtendedLifetime(clients) {}
         }
 
         /// Two ends that keep silent are nobody's concern: a pool of a database does that for hours.

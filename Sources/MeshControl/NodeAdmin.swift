@@ -108,7 +108,9 @@ final class NodeAdmin: AdminSource {
 
     private func connections(of entry: EnrolledWorkload) -> WorkloadView.Connections {
         let usage = parts.dataPlane.connections(of: entry.id)
-        return WorkloadView.Connections(open: usage?.connections ?? 0, share: usage?.share, refused: usage?.refused ?? 0)
+        let kernel = parts.capture.usage(of: entry.id)
+        return WorkloadView.Connections(
+            open: usage?.connections ?? 0, share: usage?.share, refused: (usage?.refused ?? 0) + kernel.refused, pending: kernel.entries)
     }
 
     private static func list(_ addresses: Set<IPAddress>) -> String {

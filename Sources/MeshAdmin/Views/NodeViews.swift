@@ -84,9 +84,9 @@ package struct WorkloadView: Codable, Sendable {
         package let open: Int
         /// As many as it could have now; nil before its first.
         package let share: Int?
-        /// Refused because it had its share (`share_exhausted`).
+        /// Refused because it had its share: by the daemon (`share_exhausted`) or in the kernel (`table_full`).
         package let refused: UInt64
-        /// Of its connections, those that the kernel has noted and the daemon has not taken yet; nil where the kernel does not count them.
+        /// In the kernel's tables: connections that the daemon has not taken yet, and direct ones; nil where they are not counted.
         package let pending: Int?
 
         package init(open: Int, share: Int?, refused: UInt64, pending: Int? = nil) {

@@ -24,7 +24,7 @@ import Testing
             Topology.Service("unit", port: 7010, program: .idle, on: [.host("node-1")], policy: policy),
             Topology.Service("closed", port: 7011, program: .idle, on: [.pod("node-1")], policy: "allow: []\n"),
         ]
-        lab = try Lab.raise(Topology(nodes: nodes, services: services), name: "names-egress")
+        lab = try Lab.raise(Topology(nodes: nodes, services: services), name: "egressnames")
         node = lab.node("node-1")
         try startServers()
         try lab.startDaemons()
@@ -81,7 +81,7 @@ import Testing
         let text = try String(contentsOfFile: program, encoding: .utf8)
         let result = try lab.attack(
             from: .workload(lab.workload(workload)),
-            ["python3", "-c", text, servers.joined(separator: ","), names.joined(separator: ",")], timeout: .seconds(60))
+            ["/usr/bin/python3", "-c", text, servers.joined(separator: ","), names.joined(separator: ",")], timeout: .seconds(60))
         try #require(result.succeeded, "\(result)")
         return result.output.split(separator: "\n").map(String.init)
     }
